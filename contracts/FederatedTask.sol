@@ -1,0 +1,628 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {LibBit} from "solady/src/utils/LibBit.sol";
+import {SSTORE2} from "solady/src/utils/SSTORE2.sol";
+
+import {IFederatedTask} from "./interfaces/IFederatedTask.sol";
+import {ISchedule} from "./interfaces/ISchedule.sol";
+import {IScorer} from "./interfaces/IScorer.sol";
+
+/// @title One federated learning task: its members, its rounds and its money.
+/// @notice In every round the members commit to what they contribute, reveal it, are scored and are paid. Scores are
+///         posted against a bond; within the challenge window anyone may force the contract to compute them from the
+///         committed reports, and a wrong posting loses its bond. Nobody has to be trusted with a score or with money;
+///         the requester can leave a member out of a round, which is the power of whoever runs the server.
+/// @dev Money is in exactly one of: the pool, a round's budget, a stake, a balance, a bond. Payments are pulled.
+contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
+    using SafeERC20 for IERC20;
+
+    bytes32 private constant JOIN_TYPEHASH =
+        keccak256("Join(address participant,uint256 stake,uint64 samples,uint256 deadline)");
+    bytes32 private constant COMMIT_TYPEHASH =
+        keccak256("Commit(address participant,uint32 round,bytes32 commitment)");
+    uint256 private constant WAD = 1e18;
+    /// @dev Keeps every later sum of scores far inside 256 bits.
+    int256 private constant SCORE_BOUND = type(int128).max;
+
+    IERC20 public immutable token;
+    IScorer public immutable scorer;
+    ISchedule public immutable schedule;
+    address public immutable requester;
+
+    Settings private _settings;
+    TaskStatus public status;
+    uint32 public rounds; // promised so far
+    uint32 public round; // the newest one opened, from 1
+    uint32 public finalRounds; // rounds 1 … finalRounds are paid or void
+    uint32 public activeMembers;
+    uint96 public pool; // token units not yet in a round
+    string public termsCid;
+
+    address[] private _members;
+    mapping(uint256 word => uint256) private _active;
+    mapping(address participant => Member) private _member;
+    mapping(address owner => uint256) public balances;
+    mapping(uint32 round => Round) private _rounds;
+    mapping(uint32 round => mapping(uint256 word => uint256)) private _selection;
+    /// @dev A commitment; after the reveal the payload hash.
+    mapping(uint32 round => mapping(address participant => bytes32)) private _submissions;
+    mapping(uint32 round => mapping(address participant => address)) private _reports;
+
+    modifier onlyRequester() {
+        if (msg.sender != requester) revert NotRequester(msg.sender, requester);
+        _;
+    }
+
+    modifier whenTask(TaskStatus expected) {
+        if (status != expected) revert WrongTaskStatus(status, expected);
+        _;
+    }
+
+    constructor(Settings memory s) EIP712("FederatedTask", "1") {
+        if (s.minimumMembers == 0) revert InvalidSetting("minimumMembers", s.minimumMembers, 1);
+        if (s.maximumMembers < s.minimumMembers) {
+            revert InvalidSetting("maximumMembers", s.maximumMembers, s.minimumMembers);
+        }
+        if (s.commitSeconds == 0) revert InvalidSetting("commitSeconds", 0, 1);
+        if (s.revealSeconds == 0) revert InvalidSetting("revealSeconds", 0, 1);
+        if (s.settleSeconds == 0) revert InvalidSetting("settleSeconds", 0, 1);
+        if (s.challengeSeconds == 0) revert InvalidSetting("challengeSeconds", 0, 1);
+        if (s.missingSlashBps > 10_000) revert InvalidSetting("missingSlashBps", s.missingSlashBps, 0);
+        token = IERC20(s.token);
+        scorer = IScorer(s.scorer);
+        schedule = ISchedule(s.schedule);
+        requester = msg.sender;
+        _settings = s;
+    }
+
+    // ------------------------------------------------------------------ task
+
+    /// @notice Fund the task and open it for joining.
+    /// @param termsCid_ Content address of the task's terms: protocol, parameters, public set.
+    /// @param rounds_ Number of rounds the pool is for; each gets an equal part of what is left.
+    /// @param pool_ Token units, taken from the requester's allowance.
+    function initializeTask(string calldata termsCid_, uint32 rounds_, uint96 pool_)
+        external
+        onlyRequester
+        nonReentrant
+        whenTask(TaskStatus.Created)
+    {
+        status = TaskStatus.Open;
+        termsCid = termsCid_;
+        _addRounds(rounds_, pool_);
+        emit TaskInitialized(termsCid_, rounds_, pool_);
+    }
+
+    /// @notice Promise more rounds and add the money for them.
+    function extendTask(uint32 rounds_, uint96 pool_) external onlyRequester nonReentrant {
+        if (status != TaskStatus.Open && status != TaskStatus.Running) {
+            revert WrongTaskStatus(status, TaskStatus.Running);
+        }
+        _addRounds(rounds_, pool_);
+        emit TaskExtended(rounds_, pool_);
+    }
+
+    /// @notice Close the joining (unless late joining is allowed) and let the rounds begin.
+    function startTask() external onlyRequester whenTask(TaskStatus.Open) {
+        if (activeMembers < _settings.minimumMembers) revert TooFewMembers(activeMembers, _settings.minimumMembers);
+        status = TaskStatus.Running;
+        emit TaskStarted(activeMembers);
+    }
+
+    /// @notice End the task: stakes can be withdrawn, the rest of the pool goes back to the requester.
+    /// @dev The requester may do so whenever no round is open; anyone may once the promised rounds are over, or once
+    ///      the requester has been idle for a settlement period after the last round's latest end.
+    function completeTask() external nonReentrant {
+        if (status != TaskStatus.Open && status != TaskStatus.Running) {
+            revert WrongTaskStatus(status, TaskStatus.Running);
+        }
+        if (finalRounds != round) revert RoundNotFinal(finalRounds + 1);
+        if (msg.sender != requester) {
+            if (round == 0) revert NotRequester(msg.sender, requester);
+            uint64 idleAfter = _rounds[round].revealDeadline + 2 * _settings.settleSeconds + 2 * _settings.challengeSeconds;
+            if (round < rounds && block.timestamp <= idleAfter) revert DeadlineNotReached(idleAfter);
+        }
+        status = TaskStatus.Completed;
+        uint256 refunded = pool;
+        pool = 0;
+        balances[requester] += refunded;
+        emit TaskCompleted(refunded);
+    }
+
+    // --------------------------------------------------------------- members
+
+    /// @notice Join with a stake from the caller's allowance.
+    /// @param stake Token units, at least the minimum.
+    /// @param samples Number of local samples, the upper bound of what the member may claim in a round.
+    function joinTask(uint96 stake, uint64 samples) external nonReentrant {
+        _join(msg.sender, stake, samples);
+    }
+
+    /// @notice Join members that signed for it; anyone may relay.
+    function joinTaskFor(JoinRequest[] calldata requests) external nonReentrant {
+        for (uint256 i; i < requests.length; ++i) {
+            JoinRequest calldata request = requests[i];
+            if (block.timestamp > request.deadline) revert SignatureExpired(request.participant, request.deadline);
+            _verify(
+                request.participant,
+                keccak256(
+                    abi.encode(JOIN_TYPEHASH, request.participant, request.stake, request.samples, request.deadline)
+                ),
+                request.signature
+            );
+            // Somebody may have used the permit first; then the allowance is there already.
+            try IERC20Permit(address(token)).permit(
+                request.participant,
+                address(this),
+                request.stake,
+                request.deadline,
+                uint8(uint256(request.permit.vs) >> 255) + 27,
+                request.permit.r,
+                bytes32(uint256(request.permit.vs) & (type(uint256).max >> 1))
+            ) {} catch {}
+            _join(request.participant, request.stake, request.samples);
+        }
+    }
+
+    /// @notice Leave: the caller's stake, less slashes, becomes withdrawable. Its last round must be final.
+    function removeWorker() external {
+        Member storage member = _member[msg.sender];
+        if (member.position == 0) revert NotMember(msg.sender);
+        if (member.committedRound > finalRounds) revert RoundNotFinal(member.committedRound);
+        uint256 index = member.position - 1;
+        uint256 stake = member.stake;
+        _active[index >> 8] &= ~(1 << (index & 255));
+        --activeMembers;
+        delete _member[msg.sender];
+        balances[msg.sender] += stake;
+        emit ParticipantLeft(msg.sender, stake);
+    }
+
+    // ---------------------------------------------------------------- rounds
+
+    /// @notice Open the next round for the selected members.
+    /// @param selection Bitmap over the members' positions, 256 to a word; empty: all active members.
+    function nextRound(uint256[] calldata selection) external onlyRequester whenTask(TaskStatus.Running) {
+        if (round == rounds) revert RoundsExhausted(rounds);
+        if (round > 0 && _rounds[round].status == RoundStatus.Open) {
+            revert WrongRoundStatus(round, RoundStatus.Open, RoundStatus.Posted);
+        }
+        uint32 opened = ++round;
+        uint256 selected = _select(opened, selection);
+        if (selected == 0) revert TooFewMembers(0, 1);
+
+        Round storage r = _rounds[opened];
+        uint96 budget = pool / (rounds - opened + 1);
+        pool -= budget;
+        r.budget = budget;
+        r.selected = uint32(selected);
+        r.commitDeadline = uint64(block.timestamp) + _settings.commitSeconds;
+        r.revealDeadline = r.commitDeadline + _settings.revealSeconds;
+        r.settleDeadline = r.revealDeadline + _settings.settleSeconds;
+        r.status = RoundStatus.Open;
+        emit RoundOpened(opened, budget, selected, r.commitDeadline, r.revealDeadline);
+    }
+
+    /// @notice Commit to this round's contribution.
+    /// @param commitment keccak256(abi.encode(chainId, task, round, participant, payloadHash, salt)).
+    function commit(uint32 round_, bytes32 commitment) external {
+        _commit(round_, msg.sender, commitment);
+    }
+
+    /// @notice Commit for members that signed for it; anyone may relay.
+    function commitFor(uint32 round_, CommitRequest[] calldata requests) external {
+        for (uint256 i; i < requests.length; ++i) {
+            CommitRequest calldata request = requests[i];
+            _verify(
+                request.participant,
+                keccak256(abi.encode(COMMIT_TYPEHASH, request.participant, round_, request.commitment)),
+                request.signature
+            );
+            _commit(round_, request.participant, request.commitment);
+        }
+    }
+
+    /// @notice Open commitments, once no more can be made.
+    function reveal(uint32 round_, Reveal[] calldata reveals) external {
+        Round storage r = _current(round_);
+        if (!_commitsClosed(r)) revert CommitPhaseOpen(round_, r.commitDeadline);
+        if (block.timestamp > r.revealDeadline) revert RevealPhaseClosed(round_, r.revealDeadline);
+        for (uint256 i; i < reveals.length; ++i) {
+            _reveal(round_, reveals[i]);
+        }
+        r.revealed += uint32(reveals.length);
+    }
+
+    /// @notice Slash members that committed and did not reveal; what they lose joins the round's budget.
+    function slashMissing(uint32 round_, address[] calldata participants) external {
+        Round storage r = _current(round_);
+        if (!_revealsClosed(r)) revert RevealPhaseOpen(round_, r.revealDeadline);
+        for (uint256 i; i < participants.length; ++i) {
+            Member storage member = _member[participants[i]];
+            if (member.committedRound != round_ || _submissions[round_][participants[i]] == 0) {
+                revert NotCommitted(participants[i], round_);
+            }
+            if (member.revealedRound == round_) revert AlreadyRevealed(participants[i], round_);
+            delete _submissions[round_][participants[i]];
+            r.budget += uint96(_slashMissing(round_, participants[i]));
+        }
+    }
+
+    // ------------------------------------------------------------ settlement
+
+    /// @notice Post the scores of all that revealed, against a bond from the caller's allowance.
+    /// @param participants Ascending by address.
+    /// @param scores WAD.
+    function postScores(uint32 round_, address[] calldata participants, int256[] calldata scores)
+        external
+        nonReentrant
+    {
+        Round storage r = _current(round_);
+        if (!_revealsClosed(r)) revert RevealPhaseOpen(round_, r.revealDeadline);
+        if (participants.length != r.revealed) revert LengthMismatch(participants.length, r.revealed);
+        if (scores.length != r.revealed) revert LengthMismatch(scores.length, r.revealed);
+        address previous;
+        for (uint256 i; i < participants.length; ++i) {
+            address participant = participants[i];
+            if (participant <= previous) revert ParticipantsNotAscending(previous, participant);
+            if (_member[participant].revealedRound != round_) revert NotRevealed(participant, round_);
+            if (scores[i] > SCORE_BOUND || scores[i] < -SCORE_BOUND) revert ScoreOutOfBounds(participant, scores[i]);
+            previous = participant;
+        }
+        r.status = RoundStatus.Posted;
+        r.poster = msg.sender;
+        r.postingHash = keccak256(abi.encode(participants, scores));
+        r.settleDeadline = uint64(block.timestamp) + _settings.challengeSeconds;
+        emit ScoresPosted(round_, msg.sender, participants, scores);
+        _pull(msg.sender, _settings.bond);
+    }
+
+    /// @notice Dispute a posting, against a bond from the caller's allowance.
+    /// @dev From here the reports have to be published on chain; those that are not by the deadline count as not
+    ///      revealed. A poster publishes what its posting rests on.
+    function challenge(uint32 round_) external nonReentrant {
+        Round storage r = _inStatus(round_, RoundStatus.Posted);
+        if (block.timestamp > r.settleDeadline) revert DeadlinePassed(r.settleDeadline);
+        r.status = RoundStatus.Challenged;
+        r.challenger = msg.sender;
+        r.settleDeadline = uint64(block.timestamp) + _settings.challengeSeconds;
+        emit PostingChallenged(round_, msg.sender);
+        _pull(msg.sender, _settings.bond);
+    }
+
+    /// @notice Put a revealed report on chain for a challenged round; anyone may.
+    function publishReport(uint32 round_, address participant, bytes32 contentDigest, bytes calldata report) external {
+        Round storage r = _inStatus(round_, RoundStatus.Challenged);
+        if (block.timestamp > r.settleDeadline) revert DeadlinePassed(r.settleDeadline);
+        if (_reports[round_][participant] != address(0)) revert AlreadyPublished(participant, round_);
+        bytes32 payloadHash = keccak256(abi.encode(contentDigest, keccak256(report)));
+        if (_submissions[round_][participant] != payloadHash) {
+            revert PayloadMismatch(participant, payloadHash, _submissions[round_][participant]);
+        }
+        _reports[round_][participant] = SSTORE2.write(report);
+        ++r.published;
+        emit ReportPublished(round_, participant, contentDigest);
+    }
+
+    /// @notice Compute the scores of a challenged round from the published reports, give both bonds to whoever was
+    ///         right, and pay.
+    function resolveChallenge(uint32 round_, address[] calldata participants, int256[] calldata scores)
+        external
+        nonReentrant
+    {
+        Round storage r = _inStatus(round_, RoundStatus.Challenged);
+        _checkPosting(r, participants, scores);
+        if (r.published < participants.length && block.timestamp <= r.settleDeadline) {
+            revert ReportsMissing(r.published, uint32(participants.length), r.settleDeadline);
+        }
+        int256[] memory computed = _computeScores(round_, r, participants);
+        bool upheld = keccak256(abi.encode(computed)) == keccak256(abi.encode(scores));
+        address winner = upheld ? r.poster : r.challenger;
+        balances[winner] += 2 * uint256(_settings.bond);
+        emit ChallengeResolved(round_, upheld, winner, computed);
+        _pay(round_, r, participants, computed);
+    }
+
+    /// @notice Pay a posted round whose challenge window is over; anyone may call.
+    function distributeRewards(uint32 round_, address[] calldata participants, int256[] calldata scores)
+        external
+        nonReentrant
+    {
+        Round storage r = _inStatus(round_, RoundStatus.Posted);
+        _checkPosting(r, participants, scores);
+        if (block.timestamp <= r.settleDeadline) revert DeadlineNotReached(r.settleDeadline);
+        balances[r.poster] += _settings.bond;
+        _pay(round_, r, participants, scores);
+    }
+
+    /// @notice Give up a round that cannot be paid: nobody revealed, nobody posted in time, or a challenge was never
+    ///         resolved. Its budget returns to the pool, bonds to their owners. Anyone may call.
+    function voidRound(uint32 round_) external {
+        Round storage r = _rounds[round_];
+        if (r.status == RoundStatus.Open) {
+            bool empty = _revealsClosed(r) && r.revealed == 0;
+            if (!empty && block.timestamp <= r.settleDeadline) revert DeadlineNotReached(r.settleDeadline);
+        } else if (r.status == RoundStatus.Challenged) {
+            uint64 deadline = r.settleDeadline + _settings.settleSeconds;
+            if (block.timestamp <= deadline) revert DeadlineNotReached(deadline);
+            balances[r.poster] += _settings.bond;
+            balances[r.challenger] += _settings.bond;
+        } else {
+            revert WrongRoundStatus(round_, r.status, RoundStatus.Open);
+        }
+        uint96 returned = r.budget;
+        r.budget = 0;
+        pool += returned;
+        _close(r, RoundStatus.Void);
+        emit RoundVoided(round_, returned);
+    }
+
+    // ----------------------------------------------------------------- money
+
+    /// @notice Send owners what is theirs: balances, and stakes once the task is completed. Anyone may call; the
+    ///         money goes to its owner only.
+    function withdraw(address[] calldata owners) external nonReentrant {
+        for (uint256 i; i < owners.length; ++i) {
+            address owner = owners[i];
+            uint256 amount = balances[owner];
+            balances[owner] = 0;
+            if (status == TaskStatus.Completed) {
+                amount += _member[owner].stake;
+                _member[owner].stake = 0;
+            }
+            if (amount == 0) continue; // so that nobody can block a batch by withdrawing one owner of it first
+            emit Withdrawn(owner, amount);
+            token.safeTransfer(owner, amount);
+        }
+    }
+
+    // ----------------------------------------------------------------- views
+
+    /// @notice The parameters fixed at deployment.
+    function settings() external view returns (Settings memory) {
+        return _settings;
+    }
+
+    /// @notice All that ever joined, in that order; left members included.
+    function members() external view returns (address[] memory) {
+        return _members;
+    }
+
+    function memberOf(address participant) external view returns (Member memory) {
+        return _member[participant];
+    }
+
+    function roundOf(uint32 round_) external view returns (Round memory) {
+        return _rounds[round_];
+    }
+
+    /// @notice A participant's commitment in a round; after its reveal the payload hash.
+    function submissionOf(uint32 round_, address participant) external view returns (bytes32) {
+        return _submissions[round_][participant];
+    }
+
+    /// @notice The EIP-712 domain separator of this task.
+    function domainSeparator() external view returns (bytes32) {
+        return _domainSeparatorV4();
+    }
+
+    // -------------------------------------------------------------- internal
+
+    function _addRounds(uint32 rounds_, uint96 pool_) private {
+        if (rounds_ == 0) revert NoRounds();
+        if (pool_ == 0) revert EmptyPool();
+        rounds += rounds_;
+        pool += pool_;
+        _pull(msg.sender, pool_);
+    }
+
+    function _join(address participant, uint96 stake, uint64 samples) private {
+        if (status != TaskStatus.Open && !(status == TaskStatus.Running && _settings.lateJoin)) {
+            revert WrongTaskStatus(status, TaskStatus.Open);
+        }
+        if (participant == requester) revert RequesterCannotJoin(requester);
+        if (stake < _settings.minimumStake) revert StakeTooSmall(participant, stake, _settings.minimumStake);
+        Member storage member = _member[participant];
+        if (member.position != 0) revert AlreadyJoined(participant);
+        if (_members.length == _settings.maximumMembers) revert TooManyMembers(_members.length + 1, _settings.maximumMembers);
+
+        uint256 index = _members.length;
+        _members.push(participant);
+        _active[index >> 8] |= 1 << (index & 255);
+        ++activeMembers;
+        member.stake = stake;
+        member.samples = samples;
+        member.position = uint32(index + 1);
+        emit ParticipantJoined(participant, stake, samples);
+        _pull(participant, stake);
+    }
+
+    function _select(uint32 round_, uint256[] calldata selection) private returns (uint256 selected) {
+        uint256 words = (_members.length + 255) >> 8;
+        if (selection.length > words) revert LengthMismatch(selection.length, words);
+        for (uint256 w; w < words; ++w) {
+            uint256 active = _active[w];
+            uint256 chosen = selection.length == 0 ? active : w < selection.length ? selection[w] : 0;
+            if (chosen & ~active != 0) revert NotActive(w, chosen & ~active);
+            _selection[round_][w] = chosen;
+            selected += LibBit.popCount(chosen);
+        }
+    }
+
+    function _commit(uint32 round_, address participant, bytes32 commitment) private {
+        Round storage r = _current(round_);
+        Member storage member = _member[participant];
+        if (member.position == 0) revert NotMember(participant);
+        uint256 index = member.position - 1;
+        if (_selection[round_][index >> 8] & (1 << (index & 255)) == 0) revert NotSelected(participant, round_);
+        if (member.committedRound == round_) revert AlreadyCommitted(participant, round_);
+        if (commitment == 0) revert EmptyCommitment(participant);
+        if (block.timestamp > r.commitDeadline) revert DeadlinePassed(r.commitDeadline);
+        member.committedRound = round_;
+        ++r.committed;
+        _submissions[round_][participant] = commitment;
+        emit Committed(round_, participant, commitment);
+    }
+
+    function _reveal(uint32 round_, Reveal calldata opened) private {
+        Member storage member = _member[opened.participant];
+        if (member.committedRound != round_) revert NotCommitted(opened.participant, round_);
+        if (member.revealedRound == round_) revert AlreadyRevealed(opened.participant, round_);
+        bytes32 payloadHash = keccak256(abi.encode(opened.contentDigest, opened.reportHash));
+        bytes32 commitment = keccak256(
+            abi.encode(block.chainid, address(this), round_, opened.participant, payloadHash, opened.salt)
+        );
+        bytes32 expected = _submissions[round_][opened.participant];
+        if (commitment != expected) revert CommitmentMismatch(opened.participant, commitment, expected);
+        member.revealedRound = round_;
+        _submissions[round_][opened.participant] = payloadHash;
+        emit Revealed(round_, opened.participant, opened.contentDigest, opened.reportHash, opened.salt);
+    }
+
+    function _slashMissing(uint32 round_, address participant) private returns (uint256 amount) {
+        Member storage member = _member[participant];
+        amount = uint256(member.stake) * _settings.missingSlashBps / 10_000;
+        member.stake -= uint96(amount);
+        emit MissingRevealSlashed(round_, participant, amount);
+    }
+
+    /// @dev Scores in the order of `participants`; one whose report was not published scores 0 and is slashed as if
+    ///      it had not revealed.
+    function _computeScores(uint32 round_, Round storage r, address[] calldata participants)
+        private
+        returns (int256[] memory computed)
+    {
+        uint256 n = participants.length;
+        uint256 published = r.published;
+        bytes[] memory reports = new bytes[](published);
+        uint64[] memory samples = new uint64[](published);
+        uint256[] memory positions = new uint256[](published);
+        uint256 next;
+        for (uint256 i; i < n; ++i) {
+            address pointer = _reports[round_][participants[i]];
+            if (pointer == address(0)) {
+                r.budget += uint96(_slashMissing(round_, participants[i]));
+            } else {
+                reports[next] = SSTORE2.read(pointer);
+                samples[next] = _member[participants[i]].samples;
+                positions[next] = i;
+                ++next;
+            }
+        }
+        int256[] memory scores = scorer.score(reports, samples);
+        computed = new int256[](n);
+        for (uint256 j; j < published; ++j) {
+            computed[positions[j]] = scores[j];
+        }
+    }
+
+    /// @dev Pays, slashes and closes a round. What score slashes bring in joins the budget; what nobody earned
+    ///      returns to the pool.
+    function _pay(uint32 round_, Round storage r, address[] calldata participants, int256[] memory scores) private {
+        (uint256[] memory slashed, uint256 totalSlashed) = _slashForScores(participants, scores);
+        uint256 budget = r.budget + totalSlashed;
+        r.budget = 0;
+        uint256[] memory amounts = schedule.split(budget, scores);
+        uint256 paid = _credit(participants, amounts);
+        if (paid > budget) revert ScheduleOverspent(paid, budget);
+        _emitReceipts(round_, participants, scores, amounts, slashed);
+        pool += uint96(budget - paid);
+        _close(r, RoundStatus.Paid);
+        emit RoundPaid(round_, paid, totalSlashed, budget - paid);
+    }
+
+    function _credit(address[] calldata participants, uint256[] memory amounts) private returns (uint256 paid) {
+        for (uint256 i; i < participants.length; ++i) {
+            if (amounts[i] == 0) continue;
+            balances[participants[i]] += amounts[i];
+            paid += amounts[i];
+        }
+    }
+
+    function _emitReceipts(
+        uint32 round_,
+        address[] calldata participants,
+        int256[] memory scores,
+        uint256[] memory amounts,
+        uint256[] memory slashed
+    ) private {
+        bytes32 formula = scorer.version();
+        for (uint256 i; i < participants.length; ++i) {
+            address participant = participants[i];
+            bytes32 payloadHash = _submissions[round_][participant];
+            emit Receipt(round_, participant, payloadHash, scores[i], amounts[i], slashed[i], formula);
+        }
+    }
+
+    function _slashForScores(address[] calldata participants, int256[] memory scores)
+        private
+        returns (uint256[] memory slashed, uint256 total)
+    {
+        slashed = new uint256[](participants.length);
+        for (uint256 i; i < participants.length; ++i) {
+            slashed[i] = _slashForScore(participants[i], scores[i]);
+            total += slashed[i];
+        }
+    }
+
+    function _slashForScore(address participant, int256 score) private returns (uint256 amount) {
+        if (score >= 0 || uint256(-score) < _settings.slashFloor) return 0;
+        Member storage member = _member[participant];
+        amount = uint256(-score) * _settings.slashPerScore / WAD;
+        if (amount > member.stake) amount = member.stake;
+        member.stake -= uint96(amount);
+    }
+
+    /// @dev A round is final once it is paid or void; the count moves over all that are so in a row.
+    function _close(Round storage r, RoundStatus closed) private {
+        r.status = closed;
+        uint32 through = finalRounds;
+        while (through < round && _rounds[through + 1].status >= RoundStatus.Paid) {
+            ++through;
+        }
+        finalRounds = through;
+    }
+
+    function _pull(address from, uint256 amount) private {
+        if (amount == 0) return;
+        uint256 before = token.balanceOf(address(this));
+        token.safeTransferFrom(from, address(this), amount);
+        uint256 received = token.balanceOf(address(this)) - before;
+        if (received != amount) revert TokenShortfall(received, amount);
+    }
+
+    function _verify(address participant, bytes32 structHash, Signature calldata signature) private view {
+        (address recovered,,) = ECDSA.tryRecover(_hashTypedDataV4(structHash), signature.r, signature.vs);
+        if (recovered != participant || recovered == address(0)) revert InvalidSignature(participant, recovered);
+    }
+
+    function _current(uint32 round_) private view returns (Round storage r) {
+        if (round_ != round || round_ == 0) revert WrongRound(round_, round);
+        r = _inStatus(round_, RoundStatus.Open);
+    }
+
+    function _inStatus(uint32 round_, RoundStatus expected) private view returns (Round storage r) {
+        r = _rounds[round_];
+        if (r.status != expected) revert WrongRoundStatus(round_, r.status, expected);
+    }
+
+    function _checkPosting(Round storage r, address[] calldata participants, int256[] calldata scores) private view {
+        bytes32 hash = keccak256(abi.encode(participants, scores));
+        if (hash != r.postingHash) revert PostingMismatch(hash, r.postingHash);
+    }
+
+    function _commitsClosed(Round storage r) private view returns (bool) {
+        return block.timestamp > r.commitDeadline || r.committed == r.selected;
+    }
+
+    function _revealsClosed(Round storage r) private view returns (bool) {
+        return _commitsClosed(r) && (block.timestamp > r.revealDeadline || r.revealed == r.committed);
+    }
+}

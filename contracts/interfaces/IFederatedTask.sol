@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+/// @title The vocabulary of a federated task: its parameters, what travels, what can go wrong, what is recorded.
+interface IFederatedTask {
+    enum TaskStatus {
+        Created,
+        Open,
+        Running,
+        Completed
+    }
+
+    enum RoundStatus {
+        None,
+        Open,
+        Posted,
+        Challenged,
+        Paid,
+        Void
+    }
+
+    /// @notice Fixed at deployment. Amounts in token units, periods in seconds, scores in WAD.
+    /// @param token ERC-20 that pays and is staked; without a fee on transfer; with permit for relayed joining.
+    /// @param scorer What a contribution is worth.
+    /// @param schedule How a round's budget splits.
+    /// @param minimumStake Least stake at joining.
+    /// @param bond What a poster and a challenger put at risk.
+    /// @param slashPerScore Taken from the stake for each 1.0 of negative score.
+    /// @param slashFloor Scores above -slashFloor are not slashed, so that chance is not punished.
+    /// @param minimumMembers Fewest members to start with.
+    /// @param maximumMembers Most members; bounds every loop.
+    /// @param commitSeconds Time to commit, from the opening of a round.
+    /// @param revealSeconds Time to reveal, after that.
+    /// @param settleSeconds Time to post scores, after that.
+    /// @param challengeSeconds Time to challenge a posting, and then to publish the reports.
+    /// @param missingSlashBps Share of the stake that a commitment without a reveal costs, in 1/10,000.
+    /// @param lateJoin Whether one may join a running task.
+    struct Settings {
+        address token;
+        address scorer;
+        address schedule;
+        uint96 minimumStake;
+        uint96 bond;
+        uint96 slashPerScore;
+        uint96 slashFloor;
+        uint32 minimumMembers;
+        uint32 maximumMembers;
+        uint32 commitSeconds;
+        uint32 revealSeconds;
+        uint32 settleSeconds;
+        uint32 challengeSeconds;
+        uint16 missingSlashBps;
+        bool lateJoin;
+    }
+
+    struct Member {
+        uint96 stake;
+        uint64 samples;
+        uint32 position; // in the list of members, from 1; 0: no member
+        uint32 committedRound; // the last round this member committed in
+        uint32 revealedRound; // the last round this member revealed in
+    }
+
+    struct Round {
+        uint96 budget;
+        uint32 selected;
+        uint32 committed;
+        uint32 revealed;
+        uint64 commitDeadline;
+        uint64 revealDeadline;
+        uint64 settleDeadline; // to post; once posted: to challenge; once challenged: to publish
+        RoundStatus status;
+        uint32 published;
+        bytes32 postingHash;
+        address poster;
+        address challenger;
+    }
+
+    /// @notice A signature in its 64-byte form (EIP-2098).
+    struct Signature {
+        bytes32 r;
+        bytes32 vs;
+    }
+
+    /// @notice EIP-712 `Join(address participant,uint256 stake,uint64 samples,uint256 deadline)`, and the
+    ///         ERC-2612 permit of the same stake and deadline.
+    struct JoinRequest {
+        address participant;
+        uint96 stake;
+        uint64 samples;
+        uint256 deadline;
+        Signature signature;
+        Signature permit;
+    }
+
+    /// @notice EIP-712 `Commit(address participant,uint32 round,bytes32 commitment)`.
+    struct CommitRequest {
+        address participant;
+        bytes32 commitment;
+        Signature signature;
+    }
+
+    /// @notice The preimage of a commitment; whoever knows it may reveal it.
+    /// @param contentDigest SHA-256 digest inside the content's CID: what was exchanged in full.
+    /// @param reportHash keccak256 of the report, the part that is scored.
+    struct Reveal {
+        address participant;
+        bytes32 contentDigest;
+        bytes32 reportHash;
+        bytes32 salt;
+    }
+
+    event TaskInitialized(string termsCid, uint32 rounds, uint256 pool);
+    event TaskExtended(uint32 rounds, uint256 pool);
+    event TaskStarted(uint256 members);
+    event ParticipantJoined(address indexed participant, uint256 stake, uint64 samples);
+    event ParticipantLeft(address indexed participant, uint256 stake);
+    event RoundOpened(uint32 indexed round, uint256 budget, uint256 selected, uint64 commitDeadline, uint64 revealDeadline);
+    event Committed(uint32 indexed round, address indexed participant, bytes32 commitment);
+    event Revealed(uint32 indexed round, address indexed participant, bytes32 contentDigest, bytes32 reportHash, bytes32 salt);
+    event MissingRevealSlashed(uint32 indexed round, address indexed participant, uint256 amount);
+    event ScoresPosted(uint32 indexed round, address indexed poster, address[] participants, int256[] scores);
+    event PostingChallenged(uint32 indexed round, address indexed challenger);
+    event ReportPublished(uint32 indexed round, address indexed participant, bytes32 contentDigest);
+    event ChallengeResolved(uint32 indexed round, bool upheld, address winner, int256[] scores);
+    /// @notice All that is needed to recompute one participant's pay for one round.
+    event Receipt(
+        uint32 indexed round,
+        address indexed participant,
+        bytes32 payloadHash,
+        int256 score,
+        uint256 payout,
+        uint256 slashed,
+        bytes32 formula
+    );
+    event RoundPaid(uint32 indexed round, uint256 paid, uint256 slashed, uint256 returned);
+    event RoundVoided(uint32 indexed round, uint256 returned);
+    event TaskCompleted(uint256 refunded);
+    event Withdrawn(address indexed owner, uint256 amount);
+
+    error NotRequester(address caller, address requester);
+    error RequesterCannotJoin(address requester);
+    error WrongTaskStatus(TaskStatus status, TaskStatus expected);
+    error WrongRoundStatus(uint32 round, RoundStatus status, RoundStatus expected);
+    error WrongRound(uint32 round, uint32 expected);
+    error NoRounds();
+    error EmptyPool();
+    error InvalidSetting(string name, uint256 value, uint256 minimum);
+    error TooFewMembers(uint256 members, uint256 minimum);
+    error TooManyMembers(uint256 members, uint256 maximum);
+    error AlreadyJoined(address participant);
+    error NotMember(address participant);
+    error StakeTooSmall(address participant, uint256 stake, uint256 minimum);
+    error TokenShortfall(uint256 received, uint256 expected);
+    error InvalidSignature(address participant, address recovered);
+    error SignatureExpired(address participant, uint256 deadline);
+    error RoundsExhausted(uint32 rounds);
+    error RoundNotFinal(uint32 round);
+    error NotSelected(address participant, uint32 round);
+    error NotActive(uint256 word, uint256 positions);
+    error AlreadyCommitted(address participant, uint32 round);
+    error EmptyCommitment(address participant);
+    error DeadlinePassed(uint64 deadline);
+    error DeadlineNotReached(uint64 deadline);
+    error CommitPhaseOpen(uint32 round, uint64 deadline);
+    error RevealPhaseOpen(uint32 round, uint64 deadline);
+    error RevealPhaseClosed(uint32 round, uint64 deadline);
+    error NotCommitted(address participant, uint32 round);
+    error AlreadyRevealed(address participant, uint32 round);
+    error CommitmentMismatch(address participant, bytes32 commitment, bytes32 expected);
+    error LengthMismatch(uint256 length, uint256 expected);
+    error ParticipantsNotAscending(address previous, address participant);
+    error NotRevealed(address participant, uint32 round);
+    error ScoreOutOfBounds(address participant, int256 score);
+    error PostingMismatch(bytes32 hash, bytes32 expected);
+    error PayloadMismatch(address participant, bytes32 hash, bytes32 expected);
+    error AlreadyPublished(address participant, uint32 round);
+    error ReportsMissing(uint32 published, uint32 expected, uint64 deadline);
+    error ScheduleOverspent(uint256 amounts, uint256 budget);
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {Vm} from "forge-std/Vm.sol";
+
+import {IFederatedTask} from "../interfaces/IFederatedTask.sol";
+
+/// @title The task's money as an auditor books it who sees nothing but the events.
+/// @dev Signed and never reverting: a wrong booking must show as a difference, not vanish with a reverted call.
+abstract contract EventLedger {
+    struct Book {
+        int256 budget;
+        int256 earned;
+        address poster;
+        address challenger;
+        bool resolved;
+    }
+
+    int256 public bookedPool;
+    int256 public bookedBonds;
+    int256 public bookedBudgets;
+    bool public completed;
+    mapping(address owner => int256) public bookedStake;
+    mapping(address owner => int256) public owed;
+    mapping(address owner => int256) public received;
+    mapping(uint32 round => Book) private _books;
+    mapping(string outcome => uint256) public times;
+    string[] public mistakes;
+
+    int256 private immutable _bond;
+    address private immutable _requester;
+
+    constructor(uint256 bond, address requester) {
+        _bond = int256(bond);
+        _requester = requester;
+    }
+
+    function mistakeCount() external view returns (uint256) {
+        return mistakes.length;
+    }
+
+    function _read(Vm.Log[] memory logs, address task) internal {
+        for (uint256 i; i < logs.length; ++i) {
+            if (logs[i].emitter == task) _book(logs[i].topics, logs[i].data);
+        }
+    }
+
+    function _book(bytes32[] memory topics, bytes memory data) private {
+        bytes32 name = topics[0];
+        if (name == IFederatedTask.TaskInitialized.selector) {
+            (,, uint256 pool) = abi.decode(data, (string, uint32, uint256));
+            bookedPool += int256(pool);
+        } else if (name == IFederatedTask.TaskExtended.selector) {
+            (, uint256 pool) = abi.decode(data, (uint32, uint256));
+            bookedPool += int256(pool);
+            ++times["extended"];
+        } else if (name == IFederatedTask.TaskCompleted.selector) {
+            int256 refunded = abi.decode(data, (int256));
+            bookedPool -= refunded;
+            owed[_requester] += refunded;
+            completed = true;
+            ++times["completed"];
+        } else if (name == IFederatedTask.Withdrawn.selector) {
+            _bookWithdrawal(_address(topics[1]), abi.decode(data, (int256)));
+        } else if (
+            name == IFederatedTask.ParticipantJoined.selector || name == IFederatedTask.ParticipantLeft.selector
+        ) {
+            _bookMember(name, _address(topics[1]), data);
+        } else if (topics.length > 1) {
+            _bookRound(name, uint32(uint256(topics[1])), topics, data);
+        }
+    }
+
+    function _bookMember(bytes32 name, address participant, bytes memory data) private {
+        if (name == IFederatedTask.ParticipantJoined.selector) {
+            (uint256 stake,) = abi.decode(data, (uint256, uint64));
+            if (bookedStake[participant] != 0) mistakes.push("joined with a stake");
+            bookedStake[participant] = int256(stake);
+            ++times["joined"];
+        } else {
+            int256 stake = abi.decode(data, (int256));
+            bookedStake[participant] -= stake;
+            owed[participant] += stake;
+            if (bookedStake[participant] != 0) mistakes.push("left with another stake");
+            ++times["left"];
+        }
+    }
+
+    function _bookRound(bytes32 name, uint32 round, bytes32[] memory topics, bytes memory data) private {
+        Book storage book = _books[round];
+        if (name == IFederatedTask.RoundOpened.selector) {
+            (int256 budget,,,) = abi.decode(data, (int256, uint256, uint64, uint64));
+            bookedPool -= budget;
+            _addBudget(book, budget);
+        } else if (name == IFederatedTask.MissingRevealSlashed.selector) {
+            int256 amount = abi.decode(data, (int256));
+            bookedStake[_address(topics[2])] -= amount;
+            _addBudget(book, amount);
+            ++times["missing slashed"];
+        } else if (name == IFederatedTask.ScoresPosted.selector) {
+            book.poster = _address(topics[2]);
+            bookedBonds += _bond;
+        } else if (name == IFederatedTask.PostingChallenged.selector) {
+            book.challenger = _address(topics[2]);
+            bookedBonds += _bond;
+            ++times["challenged"];
+        } else if (name == IFederatedTask.ChallengeResolved.selector) {
+            (bool upheld, address winner,) = abi.decode(data, (bool, address, int256[]));
+            book.resolved = true;
+            if (winner != (upheld ? book.poster : book.challenger)) mistakes.push("bond to the wrong side");
+            _release(winner, 2 * _bond);
+            ++times[upheld ? "upheld" : "overturned"];
+        } else if (name == IFederatedTask.Receipt.selector) {
+            _bookReceipt(book, _address(topics[2]), data);
+        } else if (name == IFederatedTask.RoundPaid.selector || name == IFederatedTask.RoundVoided.selector) {
+            _bookEnd(name, book, data);
+        }
+    }
+
+    function _bookReceipt(Book storage book, address participant, bytes memory data) private {
+        (,, uint256 payout, uint256 slashed,) = abi.decode(data, (bytes32, int256, uint256, uint256, bytes32));
+        owed[participant] += int256(payout);
+        bookedStake[participant] -= int256(slashed);
+        _addBudget(book, int256(slashed) - int256(payout));
+        book.earned += int256(payout);
+        if (slashed > 0) ++times["score slashed"];
+    }
+
+    function _bookEnd(bytes32 name, Book storage book, bytes memory data) private {
+        int256 returned;
+        if (name == IFederatedTask.RoundPaid.selector) {
+            int256 paid;
+            (paid,, returned) = abi.decode(data, (int256, uint256, int256));
+            if (paid != book.earned) mistakes.push("receipts do not add up");
+            if (!book.resolved) _release(book.poster, _bond);
+            ++times[paid > 0 ? "paid" : "unearned"];
+        } else {
+            returned = abi.decode(data, (int256));
+            if (book.challenger != address(0)) {
+                _release(book.poster, _bond);
+                _release(book.challenger, _bond);
+            }
+            ++times[book.challenger == address(0) ? "voided" : "voided in dispute"];
+        }
+        if (returned != book.budget) mistakes.push("returned another amount than was left");
+        _addBudget(book, -returned);
+        bookedPool += returned;
+    }
+
+    function _bookWithdrawal(address owner, int256 amount) private {
+        if (completed) {
+            owed[owner] += bookedStake[owner];
+            bookedStake[owner] = 0;
+        }
+        if (amount != owed[owner]) mistakes.push("withdrew another amount than was owed");
+        owed[owner] -= amount;
+        received[owner] += amount;
+        ++times["withdrawn"];
+    }
+
+    function _addBudget(Book storage book, int256 amount) private {
+        book.budget += amount;
+        bookedBudgets += amount;
+    }
+
+    function _release(address owner, int256 amount) private {
+        bookedBonds -= amount;
+        owed[owner] += amount;
+    }
+
+    function _address(bytes32 topic) private pure returns (address) {
+        return address(uint160(uint256(topic)));
+    }
+}

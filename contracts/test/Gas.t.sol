@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {IFederatedTask} from "../interfaces/IFederatedTask.sol";
+import {PeerTruthSerumScorer} from "../scorers/PeerTruthSerumScorer.sol";
+import {TaskTest} from "./TaskTest.sol";
+
+/// @title What each operation costs, as a transaction of its own: base fee, calldata and refunds included.
+/// forge-config: default.isolate = true
+contract GasTest is TaskTest {
+    uint256 private constant CLASSES = 10;
+
+    function setUp() public override {
+        super.setUp();
+        _makePeople(100 - people.length);
+        _use(500);
+    }
+
+    function test_gas_of_joining() public {
+        uint256 snapshot = vm.snapshotState();
+        for (uint256 size = 1; size <= 100; size *= 10) {
+            vm.revertToState(snapshot);
+            IFederatedTask.JoinRequest[] memory requests = new IFederatedTask.JoinRequest[](size);
+            for (uint256 i; i < size; ++i) {
+                requests[i] = _signJoin(task, token, keys[people[i]], STAKE, SAMPLES, block.timestamp);
+            }
+            task.joinTaskFor(requests);
+            _snap(string.concat("joinTaskFor, batch of ", vm.toString(size)));
+        }
+        vm.revertToState(snapshot);
+        _join(people[0]);
+        _snap("joinTask");
+        vm.prank(people[0]);
+        task.removeWorker();
+        _snap("removeWorker");
+    }
+
+    function test_gas_of_opening_a_round() public {
+        _start(100);
+        _snap("startTask");
+        vm.prank(requester);
+        task.nextRound(new uint256[](0));
+        _snap("nextRound, 100 members");
+    }
+
+    function test_gas_of_committing_directly() public {
+        _start(10);
+        _commit(0, _open());
+        _snap("commit");
+    }
+
+    function test_gas_of_committing_by_relay() public {
+        _start(100);
+        uint32 round = _open();
+        uint256 snapshot = vm.snapshotState();
+        for (uint256 size = 10; size <= 100; size *= 10) {
+            vm.revertToState(snapshot);
+            IFederatedTask.CommitRequest[] memory requests = new IFederatedTask.CommitRequest[](size);
+            for (uint256 i; i < size; ++i) {
+                requests[i] = _signCommit(task, keys[people[i]], round, _commitment(i, round));
+            }
+            task.commitFor(round, requests);
+            _snap(string.concat("commitFor, batch of ", vm.toString(size)));
+        }
+    }
+
+    function test_gas_of_an_undisputed_settlement() public {
+        _start(10);
+        uint32 round = _playToReveal(10);
+        _snap("reveal, batch of 10");
+        int256[] memory scores = _rightScores(10);
+        _post(round, _who(10), scores);
+        _snap("postScores, 10 participants");
+        skip(CHALLENGE + 1);
+        task.distributeRewards(round, _who(10), scores);
+        _snap("distributeRewards, 10 participants");
+        task.withdraw(_list(people[0]));
+        _snap("withdraw, 1 owner");
+        vm.prank(requester);
+        task.completeTask();
+        _snap("completeTask");
+        task.withdraw(_who(10));
+        _snap("withdraw, 10 owners");
+    }
+
+    function test_gas_of_a_dispute_over_500_labels() public {
+        _dispute(500);
+    }
+
+    function test_gas_of_a_dispute_over_2000_labels() public {
+        _dispute(2_000);
+    }
+
+    function test_gas_of_slashing_and_voiding() public {
+        _start(10);
+        uint32 round = _open();
+        _commitAll(10, round);
+        skip(COMMIT + REVEAL + 1);
+        task.slashMissing(round, _list(people[0]));
+        _snap("slashMissing, 1 member");
+        task.voidRound(round);
+        _snap("voidRound");
+    }
+
+    function _dispute(uint256 labels) private {
+        _use(labels);
+        _start(10);
+        uint32 round = _playToReveal(10);
+        int256[] memory scores = _rightScores(10);
+        _post(round, _who(10), scores);
+        string memory size = string.concat(vm.toString(labels), " labels");
+        _challenge(round);
+        if (labels == 500) _snap("challenge");
+        _publishAll(10, round);
+        _snap(string.concat("publishReport, ", size));
+        task.resolveChallenge(round, _who(10), scores);
+        _snap(string.concat("resolveChallenge, 10 reports of ", size));
+    }
+
+    function _use(uint256 labels) private {
+        scorer = new PeerTruthSerumScorer(CLASSES, labels);
+        task = _deploy(_settings());
+        _fund(task);
+    }
+
+    // The truth, but for one label in five.
+    function _report(uint256 i) internal view override returns (bytes memory report) {
+        report = new bytes(scorer.tasks());
+        for (uint256 t; t < report.length; ++t) {
+            uint256 label = (t + i) % 5 == 0 ? t + i : t;
+            report[t] = bytes1(uint8(label % CLASSES));
+        }
+    }
+
+    function _snap(string memory operation) private {
+        vm.snapshotGasLastCall("FederatedTask", operation);
+    }
+}

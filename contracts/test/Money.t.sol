@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {Test} from "forge-std/Test.sol";
+
+import {FederatedTask} from "../FederatedTask.sol";
+import {TestToken} from "../TestToken.sol";
+import {IFederatedTask} from "../interfaces/IFederatedTask.sol";
+import {Proportional} from "../schedules/Proportional.sol";
+import {PeerTruthSerumScorer} from "../scorers/PeerTruthSerumScorer.sol";
+import {TaskHandler} from "./TaskHandler.sol";
+
+/// @title Whatever anybody calls in whatever order: no unit of money appears, vanishes, changes hands or stays locked.
+contract MoneyTest is Test {
+    uint96 private constant BOND = 7 ether;
+    uint256 private constant WEALTH = 1_000_000 ether;
+
+    TestToken private token;
+    FederatedTask private task;
+    TaskHandler private handler;
+    address private requester = makeAddr("requester");
+
+    function setUp() public {
+        _begin();
+        FuzzSelector memory target = FuzzSelector(address(handler), handler.selectors());
+        targetSelector(target);
+        targetContract(address(handler));
+    }
+
+    function invariant_every_unit_is_in_one_place() public view {
+        address[] memory everybody = handler.everybody();
+        uint256 held = task.pool();
+        for (uint256 i; i < everybody.length; ++i) {
+            held += task.balances(everybody[i]) + task.memberOf(everybody[i]).stake;
+        }
+        for (uint32 r = 1; r <= task.round(); ++r) {
+            IFederatedTask.Round memory round = task.roundOf(r);
+            held += round.budget;
+            if (round.status == IFederatedTask.RoundStatus.Posted) held += BOND;
+            if (round.status == IFederatedTask.RoundStatus.Challenged) held += 2 * BOND;
+            if (round.status >= IFederatedTask.RoundStatus.Paid) assertEq(round.budget, 0);
+        }
+        assertEq(token.balanceOf(address(task)), held);
+    }
+
+    function invariant_the_events_tell_the_whole_story() public view {
+        address[] memory everybody = handler.everybody();
+        int256 held = handler.bookedPool() + handler.bookedBudgets() + handler.bookedBonds();
+        for (uint256 i; i < everybody.length; ++i) {
+            address owner = everybody[i];
+            int256 due = handler.owed(owner) + handler.bookedStake(owner);
+            held += due;
+            assertEq(int256(task.balances(owner) + task.memberOf(owner).stake), due, "what somebody is owed");
+        }
+        assertEq(int256(uint256(task.pool())), handler.bookedPool(), "pool");
+        assertEq(int256(token.balanceOf(address(task))), held, "balance");
+        assertEq(handler.mistakeCount(), 0, handler.mistakeCount() == 0 ? "" : handler.mistakes(0));
+    }
+
+    function invariant_final_rounds_are_exactly_those_in_a_row() public view {
+        uint32 finalRounds = task.finalRounds();
+        for (uint32 r = 1; r <= finalRounds; ++r) {
+            assertGe(uint8(task.roundOf(r).status), uint8(IFederatedTask.RoundStatus.Paid));
+        }
+        if (finalRounds < task.round()) {
+            assertLt(uint8(task.roundOf(finalRounds + 1).status), uint8(IFederatedTask.RoundStatus.Paid));
+        }
+    }
+
+    /// @dev Runs at the end of every random sequence.
+    function afterInvariant() public {
+        _drain();
+        assertEq(token.balanceOf(address(task)), 0, "nothing is locked");
+    }
+
+    function test_random_play_reaches_every_outcome_and_can_always_be_drained() public {
+        string[14] memory outcomes = [
+            "joined by relay",
+            "left",
+            "extended",
+            "missing slashed",
+            "challenged",
+            "upheld",
+            "overturned",
+            "score slashed",
+            "paid",
+            "unearned",
+            "voided",
+            "voided in dispute",
+            "withdrawn",
+            "completed"
+        ];
+        uint256[14] memory reached;
+        for (uint256 game; game < 20; ++game) {
+            _begin();
+            bytes4[] memory selectors = handler.selectors();
+            for (uint256 step; step < 400; ++step) {
+                uint256 word = uint256(keccak256(abi.encode(game, step)));
+                (bool done,) = address(handler).call(abi.encodeWithSelector(selectors[word % selectors.length], word));
+                done;
+            }
+            invariant_every_unit_is_in_one_place();
+            invariant_the_events_tell_the_whole_story();
+            for (uint256 i; i < outcomes.length; ++i) {
+                reached[i] += handler.times(outcomes[i]);
+            }
+            _drain();
+            assertEq(token.balanceOf(address(task)), 0, "nothing is locked");
+        }
+        for (uint256 i; i < outcomes.length; ++i) {
+            emit log_named_uint(outcomes[i], reached[i]);
+            assertGt(reached[i], 0, outcomes[i]);
+        }
+    }
+
+    function _begin() private {
+        token = new TestToken();
+        IFederatedTask.Settings memory s;
+        s.token = address(token);
+        s.scorer = address(new PeerTruthSerumScorer(3, 6));
+        s.schedule = address(new Proportional(0));
+        s.minimumStake = 10 ether;
+        s.bond = BOND;
+        s.slashPerScore = 3 ether;
+        s.slashFloor = 0.1 ether;
+        s.minimumMembers = 2;
+        s.maximumMembers = 200;
+        s.commitSeconds = 100;
+        s.revealSeconds = 100;
+        s.settleSeconds = 150;
+        s.challengeSeconds = 200;
+        s.missingSlashBps = 1_500;
+        s.lateJoin = true;
+        vm.prank(requester);
+        task = new FederatedTask(s);
+
+        uint256[] memory keys = new uint256[](6);
+        for (uint256 i; i < keys.length; ++i) {
+            keys[i] = uint256(keccak256(abi.encode("member", i)));
+            for (uint256 j = i; j > 0 && vm.addr(keys[j - 1]) > vm.addr(keys[j]); --j) {
+                (keys[j - 1], keys[j]) = (keys[j], keys[j - 1]);
+            }
+        }
+        address[] memory bystanders = new address[](3);
+        (bystanders[0], bystanders[1], bystanders[2]) = (makeAddr("poster"), makeAddr("challenger"), makeAddr("both"));
+        handler = new TaskHandler(task, keys, bystanders);
+        address[] memory everybody = handler.everybody();
+        token.mint(everybody, WEALTH);
+        for (uint256 i = keys.length; i < everybody.length; ++i) {
+            vm.prank(everybody[i]);
+            token.approve(address(task), type(uint256).max);
+        }
+        handler.initialize(4, 401 ether);
+    }
+
+    // What anyone may call, and the members' and the requester's own calls, once enough time has passed.
+    function _drain() private {
+        for (uint32 r = 1; r <= task.round(); ++r) {
+            IFederatedTask.Round memory round = task.roundOf(r);
+            if (round.status >= IFederatedTask.RoundStatus.Paid) continue;
+            vm.warp(vm.getBlockTimestamp() + 1_000);
+            if (round.status == IFederatedTask.RoundStatus.Posted) {
+                (address[] memory who, int256[] memory scores) = handler.postingOf(r);
+                task.distributeRewards(r, who, scores);
+            } else {
+                task.voidRound(r);
+            }
+        }
+        if (task.status() != IFederatedTask.TaskStatus.Completed) {
+            vm.warp(vm.getBlockTimestamp() + 1_000);
+            if (task.round() == 0) vm.prank(requester);
+            task.completeTask();
+        }
+        task.withdraw(handler.everybody());
+    }
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {FederatedTask} from "../FederatedTask.sol";
+import {IFederatedTask} from "../interfaces/IFederatedTask.sol";
+import {TaskTest} from "./TaskTest.sol";
+import {FailingScorer} from "./doubles/FailingScorer.sol";
+import {FeeToken} from "./doubles/FeeToken.sol";
+import {GreedySchedule} from "./doubles/GreedySchedule.sol";
+
+/// @title A task whose token, scorer or schedule misbehaves.
+contract PartsTest is TaskTest {
+    function test_token_with_a_fee_on_transfer_is_refused() public {
+        FeeToken fee = new FeeToken();
+        fee.mint(requester, POOL);
+        IFederatedTask.Settings memory s = _settings();
+        s.token = address(fee);
+        FederatedTask taxed = _deploy(s);
+        vm.startPrank(requester);
+        fee.approve(address(taxed), POOL);
+        vm.expectRevert(
+            abi.encodeWithSelector(IFederatedTask.TokenShortfall.selector, POOL - POOL / 100, POOL)
+        );
+        taxed.initializeTask("terms", ROUNDS, POOL);
+        assertEq(fee.balanceOf(requester), POOL);
+    }
+
+    function test_scorer_that_reverts_cannot_lock_the_money() public {
+        IFederatedTask.Settings memory s = _settings();
+        s.scorer = address(new FailingScorer());
+        _use(s);
+        _start(4);
+        uint32 round = _playToReveal(4);
+        int256[] memory scores = _falseScores(4);
+        _post(round, _who(4), scores);
+        _challenge(round);
+        _publishAll(4, round);
+        vm.expectRevert(FailingScorer.Broken.selector);
+        task.resolveChallenge(round, _who(4), scores);
+        skip(CHALLENGE + SETTLE + 1);
+        task.voidRound(round);
+        vm.prank(requester);
+        task.completeTask();
+        task.withdraw(_who(4));
+        task.withdraw(_list(requester, poster, challenger));
+        assertEq(token.balanceOf(address(task)), 0);
+        assertEq(token.balanceOf(poster), WEALTH);
+        assertEq(token.balanceOf(requester), WEALTH - POOL, "all but what the first task holds");
+    }
+
+    function test_schedule_cannot_give_away_other_peoples_money() public {
+        IFederatedTask.Settings memory s = _settings();
+        s.schedule = address(new GreedySchedule());
+        _use(s);
+        _start(4);
+        uint32 round = _playToReveal(4);
+        int256[] memory scores = _rightScores(4);
+        _post(round, _who(4), scores);
+        skip(CHALLENGE + 1);
+        vm.expectPartialRevert(IFederatedTask.ScheduleOverspent.selector);
+        task.distributeRewards(round, _who(4), scores);
+    }
+
+    function _use(IFederatedTask.Settings memory s) private {
+        task = _deploy(s);
+        _fund(task);
+    }
+}

@@ -1,0 +1,1 @@
+"""The quickstart: soft labels on non-IID digits, with pay."""

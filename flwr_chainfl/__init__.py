@@ -1,0 +1,69 @@
+"""Federated learning with Flower where nobody has to trust the server with scores or money.
+
+The public names; each is loaded when it is first used, so that importing the package costs little and torch is
+loaded only where it is needed.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flwr_chainfl.clientapp import ChainClientApp
+    from flwr_chainfl.crypto import Wallet
+    from flwr_chainfl.distillation import consensus_term
+    from flwr_chainfl.errors import ChainFLError
+    from flwr_chainfl.ledger import Ledger
+    from flwr_chainfl.rewards import Proportional
+    from flwr_chainfl.scoring import PeerTruthSerum, SampleCount
+    from flwr_chainfl.serverapp import ChainStrategy, Deadlines, FedSoftLabel, SoftLabels, Weights
+    from flwr_chainfl.storage import FolderStore
+
+_HOME = {
+    "ChainClientApp": "clientapp",
+    "ChainFLError": "errors",
+    "ChainStrategy": "serverapp",
+    "Deadlines": "serverapp",
+    "FedSoftLabel": "serverapp",
+    "FolderStore": "storage",
+    "Ledger": "ledger",
+    "PeerTruthSerum": "scoring",
+    "Proportional": "rewards",
+    "SampleCount": "scoring",
+    "SoftLabels": "serverapp",
+    "Wallet": "crypto",
+    "Weights": "serverapp",
+    "consensus_term": "distillation",
+}
+
+__all__ = [
+    "ChainClientApp",
+    "ChainFLError",
+    "ChainStrategy",
+    "Deadlines",
+    "FedSoftLabel",
+    "FolderStore",
+    "Ledger",
+    "PeerTruthSerum",
+    "Proportional",
+    "SampleCount",
+    "SoftLabels",
+    "Wallet",
+    "Weights",
+    "consensus_term",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name on first use."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return __all__

@@ -1,0 +1,180 @@
+"""A Flower ClientApp that takes part in the protocols; the user's own functions stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from flwr.app import Context, Message, RecordDict
+from flwr.clientapp import ClientApp
+from flwr.clientapp.typing import Mod
+from numpy.typing import NDArray
+
+from flwr_chainfl.clientapp.contribution import Contribution, contribute, request_to_join, reveal
+from flwr_chainfl.clientapp.soft_labels import SoftLabelClient
+from flwr_chainfl.crypto import Wallet
+from flwr_chainfl.errors import ConfigError, ReportError
+from flwr_chainfl.messages import (
+    REPLY_RECORD,
+    STATE_RECORD,
+    TYPE_JOIN,
+    TYPE_REVEAL,
+    WEIGHTS,
+    ConsensusTerms,
+    RoundTerms,
+    only_metrics,
+    read_terms,
+    without_terms,
+)
+from flwr_chainfl.storage import address
+from flwr_chainfl.weights import pack_weights
+
+if TYPE_CHECKING:
+    from torch import nn
+
+KEYSTORE_KEY = "keystore"
+"""Key of the SuperNode's node-config with the path of the participant's keystore file."""
+
+
+class ChainClientApp(ClientApp):
+    """A ClientApp whose replies are signed and committed to, and which exchanges soft labels when asked to.
+
+    Register train and evaluate functions on it as on any ClientApp. Under a strategy of this package the
+    functions are called with the client's own weights in the message's ArrayRecord; under any other strategy
+    they are called as usual.
+
+    Parameters
+    ----------
+    model : Callable[[], torch.nn.Module], optional
+        Makes the client's model, of any architecture that fits the task. Needed for soft labels.
+    public_set : numpy.ndarray, optional
+        The client's own copy of the public inputs, where the server is not to send them.
+    predict : Callable[[Module, numpy.ndarray, Context], numpy.ndarray], optional
+        What the client reports: float32 (inputs, classes), rows summing to 1. Default: the model's
+        class probabilities.
+    stake : int, optional
+        Token units to stake. Default: the task's minimum.
+    mods : list[Mod], optional
+        Flower mods, as of any ClientApp.
+
+    Notes
+    -----
+    A participant's key is the keystore file that the node-config's ``keystore`` names; its password is in the
+    environment variable ``CHAINFL_PASSWORD``. Without one, simulated participants of a ledger on which nothing
+    is worth anything get a throw-away account.
+
+    Examples
+    --------
+    ::
+
+        app = ChainClientApp(model=Net)  # was: app = ClientApp()
+    """
+
+    def __init__(
+        self,
+        *,
+        model: Callable[[], nn.Module] | None = None,
+        public_set: NDArray[Any] | None = None,
+        predict: Callable[[nn.Module, NDArray[Any], Context], NDArray[np.float32]] | None = None,
+        stake: int | None = None,
+        mods: Sequence[Mod] | None = None,
+    ) -> None:
+        super().__init__(mods=list(mods) if mods is not None else None)
+        if stake is not None and stake <= 0:
+            raise ConfigError(f"stake is {stake}; it must be above 0 token units")
+        self._stake = stake
+        self._soft_labels = SoftLabelClient(model, public_set, predict)
+        self._wallets: dict[str, Wallet] = {}
+
+    def __call__(self, message: Message, context: Context) -> Message:
+        """Execute the app: the protocol around the registered functions."""
+        if message.metadata.message_type == TYPE_REVEAL:
+            return Message(reveal(context), reply_to=message)
+        configs = list(message.content.config_records.items())
+        terms = read_terms(RoundTerms, configs[0][1]) if len(configs) == 1 else None
+        if terms is None:
+            return super().__call__(message, context)
+        if message.metadata.message_type == TYPE_JOIN:
+            return Message(self._join(context, terms), reply_to=message)
+        key, config = configs[0]
+        consensus = read_terms(ConsensusTerms, config)
+        message.content[key] = without_terms(config)
+        category = message.metadata.message_type.split(".")[0]
+        if category == "train":
+            return self._train(message, context, terms, consensus)
+        if consensus is None:
+            return super().__call__(message, context)
+        return self._soft_labels.evaluate(super().__call__, message, context, terms, consensus)
+
+    def _join(self, context: Context, terms: RoundTerms) -> RecordDict:
+        """Sign the wish to join again, with another permit nonce."""
+        state = context.state.config_records.get(STATE_RECORD)
+        if state is None:
+            raise ReportError("asked to sign before any training; the client was restarted within the round")
+        samples = state["samples"]
+        assert isinstance(samples, int)
+        record = request_to_join(self._wallet(context, terms), terms, samples=samples, stake=self._stake)
+        return RecordDict({REPLY_RECORD: record})
+
+    def _train(
+        self, message: Message, context: Context, terms: RoundTerms, consensus: ConsensusTerms | None
+    ) -> Message:
+        wallet = self._wallet(context, terms)
+        if terms.exchange == WEIGHTS:
+            reply = super().__call__(message, context)
+            if reply.has_error():
+                return reply
+            arrays = list(reply.content.array_records.values())
+            if len(arrays) != 1:
+                raise ReportError(f"the train function replied with {len(arrays)} ArrayRecords; exactly 1 is needed")
+            content = pack_weights(arrays[0])
+            samples = _samples(reply.content)
+            contribution = Contribution(content, address(content), samples.to_bytes(8, "big"), samples)
+            keep = content if terms.clipped else b""
+            reveal_now = not terms.clipped
+        else:
+            if consensus is None:
+                raise ReportError("the server's message carries no consensus terms; use the same flwr-chainfl version")
+            reply, content, report = self._soft_labels.train(super().__call__, message, context, terms, consensus)
+            if reply.has_error():
+                return reply
+            contribution = Contribution(content, address(content), report, _samples(reply.content))
+            keep = content
+            reveal_now = False
+        contribute(
+            reply.content,
+            context,
+            wallet,
+            terms,
+            contribution,
+            node_id=message.metadata.dst_node_id,
+            stake=self._stake,
+            keep=keep,
+            reveal_now=reveal_now,
+        )
+        return reply
+
+    def _wallet(self, context: Context, terms: RoundTerms) -> Wallet:
+        path = context.node_config.get(KEYSTORE_KEY)
+        if path is None:
+            if not terms.simulated:
+                raise ConfigError(
+                    f"this node has no key: start its SuperNode with --node-config '{KEYSTORE_KEY}=\"PATH\"' "
+                    f"(throw-away accounts are for ledgers on which nothing is worth anything)"
+                )
+            name = str(context.node_config.get("partition-id", context.node_id))
+            return Wallet.derived(max(terms.seed, 0), f"participant {name}")
+        if str(path) not in self._wallets:
+            self._wallets[str(path)] = Wallet.from_keystore(str(path))
+        return self._wallets[str(path)]
+
+
+def _samples(content: RecordDict) -> int:
+    """Return the number of examples that the user's train function reports."""
+    value = only_metrics(content)["num-examples"]
+    assert isinstance(value, (int, float))
+    return int(value)
+
+
+__all__ = ["KEYSTORE_KEY", "ChainClientApp"]

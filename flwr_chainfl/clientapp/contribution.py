@@ -1,0 +1,115 @@
+"""Commit to a contribution in the train reply; open the commitment when asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flwr.app import ConfigRecord, Context, RecordDict
+
+from flwr_chainfl.crypto import Domain, TypedData, Wallet, commitment, payload_hash
+from flwr_chainfl.errors import CommitmentError
+from flwr_chainfl.messages import REPLY_RECORD, STATE_RECORD, RoundTerms
+from flwr_chainfl.storage import digest
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """What a client contributes in a round.
+
+    content: what is exchanged, in full; cid: its address; report: the part that is scored;
+    samples: local examples behind it
+    """
+
+    content: bytes
+    cid: str
+    report: bytes
+    samples: int
+
+
+def contribute(
+    reply: RecordDict,
+    context: Context,
+    wallet: Wallet,
+    terms: RoundTerms,
+    contribution: Contribution,
+    *,
+    node_id: int,
+    stake: int | None,
+    keep: bytes,
+    reveal_now: bool,
+) -> None:
+    """Add commitment, signatures and join request to a train reply, and keep what the reveal needs.
+
+    keep: content to send with the reveal, empty where the reply carries it already
+    reveal_now: whether the reply may carry the salt, because it carries the content anyway
+    """
+    participant = wallet.address
+    salt = wallet.salt(chain_id=terms.chain_id, task=terms.task, round_number=terms.round_number)
+    committed = commitment(
+        chain_id=terms.chain_id,
+        task=terms.task,
+        round_number=terms.round_number,
+        participant=participant,
+        payload=payload_hash(digest(contribution.cid), contribution.report),
+        salt=salt,
+    )
+    domain = Domain(name="FederatedTask", version="1", chain_id=terms.chain_id, contract=terms.task)
+    statement = {"participant": participant, "round": terms.round_number, "commitment": committed}
+    record = request_to_join(wallet, terms, samples=contribution.samples, stake=stake)
+    record["address"] = participant
+    record["commitment"] = committed
+    record["signature"] = wallet.sign(TypedData(domain=domain, primary="Commit", message=statement)).to_bytes()
+    binding = {"participant": participant, "node": node_id % 2**64, "run": context.run_id % 2**64}
+    record["node-signature"] = wallet.sign(
+        TypedData(domain=domain, primary="NodeBinding", message=binding)
+    ).to_bytes()
+    if reveal_now:
+        record["salt"] = salt
+    reply[REPLY_RECORD] = record
+    context.state[STATE_RECORD] = ConfigRecord(
+        {"round": terms.round_number, "content": keep, "salt": salt, "samples": contribution.samples}
+    )
+
+
+def reveal(context: Context) -> RecordDict:
+    """Return the opening of the last commitment.
+
+    Raises CommitmentError when there is none.
+    """
+    state = context.state.config_records.get(STATE_RECORD)
+    if state is None:
+        raise CommitmentError("asked to reveal before any commitment; the client was restarted within the round")
+    return RecordDict({REPLY_RECORD: ConfigRecord({key: state[key] for key in ("round", "content", "salt")})})
+
+
+def request_to_join(wallet: Wallet, terms: RoundTerms, *, samples: int, stake: int | None) -> ConfigRecord:
+    """Sign the wish to join, and the permit for the stake; the relay uses them while this is no member yet.
+
+    samples: declared local examples; stake: token units, None for the task's minimum
+    """
+    domain = Domain(name="FederatedTask", version="1", chain_id=terms.chain_id, contract=terms.task)
+    amount = int(terms.stake) if stake is None else stake
+    join = {
+        "participant": wallet.address,
+        "stake": amount,
+        "samples": samples,
+        "deadline": terms.deadline,
+    }
+    permit = {
+        "owner": wallet.address,
+        "spender": terms.task,
+        "value": amount,
+        "nonce": terms.nonce,
+        "deadline": terms.deadline,
+    }
+    token = Domain(
+        name=terms.token_name, version=terms.token_version, chain_id=terms.chain_id, contract=terms.token
+    )
+    return ConfigRecord(
+        {
+            "stake": str(amount),
+            "samples": samples,
+            "join-signature": wallet.sign(TypedData(domain=domain, primary="Join", message=join)).to_bytes(),
+            "permit-signature": wallet.sign(TypedData(domain=token, primary="Permit", message=permit)).to_bytes(),
+        }
+    )

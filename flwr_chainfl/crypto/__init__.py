@@ -1,0 +1,17 @@
+"""Commitments, typed signatures and wallets."""
+
+from flwr_chainfl.crypto.commitment import commitment, keccak256, payload_hash
+from flwr_chainfl.crypto.typed_data import Domain, Signature, TypedData, recover
+from flwr_chainfl.crypto.wallet import PASSWORD_VARIABLE, Wallet
+
+__all__ = [
+    "PASSWORD_VARIABLE",
+    "Domain",
+    "Signature",
+    "TypedData",
+    "Wallet",
+    "commitment",
+    "keccak256",
+    "payload_hash",
+    "recover",
+]

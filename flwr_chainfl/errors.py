@@ -1,0 +1,136 @@
+"""One exception tree; every error names the value, the bound and the remedy.
+
+::
+
+    ChainFLError
+    ├── ConfigError (ValueError)            an unknown or impossible setting
+    ├── ParticipationError                  too few clients came, in the time given
+    ├── ReportError (ValueError)            what a participant sent cannot be used
+    │   ├── ReportShapeError                shapes disagree, or a label is no class
+    │   └── SoftLabelError                  not a distribution over the classes
+    ├── PublicSetError (ValueError)         the shared inputs are empty, malformed or different
+    ├── ModelError (ValueError)             a model does not fit the task
+    ├── CryptoError
+    │   ├── CommitmentError (ValueError)    what was revealed is not what was committed
+    │   ├── SignatureError (ValueError)     signed by somebody else, or not at all
+    │   └── WalletError (ValueError)        a key file is missing, unreadable or locked
+    ├── StorageError
+    │   ├── AddressError (ValueError)       not a content address
+    │   ├── ContentNotFoundError (KeyError) nothing stored under the address
+    │   └── ContentMismatchError            the bytes are not those of the address
+    ├── LedgerError
+    │   ├── LedgerUnreachableError (ConnectionError)
+    │   ├── WrongChainError (ValueError)
+    │   ├── LedgerLogError (ValueError)     a log that does not replay
+    │   └── ContractError                   the contract refused; carries its error's name and arguments
+    └── RunRecordError (OSError)            a run directory that cannot be written or read
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class ChainFLError(Exception):
+    """Base of all errors that this package raises on purpose."""
+
+
+class ConfigError(ChainFLError, ValueError):
+    """An unknown or impossible setting."""
+
+
+class ParticipationError(ChainFLError):
+    """Too few clients came, in the time given."""
+
+
+class ReportError(ChainFLError, ValueError):
+    """What a participant sent cannot be used."""
+
+
+class ReportShapeError(ReportError):
+    """Shapes disagree, or a label is no class."""
+
+
+class SoftLabelError(ReportError):
+    """Not a distribution over the classes."""
+
+
+class PublicSetError(ChainFLError, ValueError):
+    """The shared inputs are empty, malformed or different."""
+
+
+class ModelError(ChainFLError, ValueError):
+    """A model does not fit the task."""
+
+
+class CryptoError(ChainFLError):
+    """A signature, commitment or key that does not hold."""
+
+
+class CommitmentError(CryptoError, ValueError):
+    """What was revealed is not what was committed."""
+
+
+class SignatureError(CryptoError, ValueError):
+    """Signed by somebody else, or not at all."""
+
+
+class WalletError(CryptoError, ValueError):
+    """A key file is missing, unreadable or locked."""
+
+
+class StorageError(ChainFLError):
+    """Content that cannot be stored or fetched."""
+
+
+class AddressError(StorageError, ValueError):
+    """Not a content address."""
+
+
+class ContentNotFoundError(StorageError, KeyError):
+    """Nothing is stored under the address."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class ContentMismatchError(StorageError):
+    """The bytes are not those of the address."""
+
+
+class LedgerError(ChainFLError):
+    """The ledger refused or cannot be used."""
+
+
+class LedgerUnreachableError(LedgerError, ConnectionError):
+    """No node answers at the address."""
+
+
+class WrongChainError(LedgerError, ValueError):
+    """The node is of another chain than the one asked for."""
+
+
+class LedgerLogError(LedgerError, ValueError):
+    """A transaction log that does not replay."""
+
+
+class ContractError(LedgerError):
+    """The contract refused a call.
+
+    Attributes
+    ----------
+    name : str
+        The contract's own error, e.g. ``StakeTooSmall``; ``""`` where it gave none.
+    arguments : Mapping[str, Any]
+        The error's arguments by name.
+    """
+
+    def __init__(self, message: str, *, name: str = "", arguments: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.name = name
+        self.arguments = dict(arguments or {})
+
+
+class RunRecordError(ChainFLError, OSError):
+    """A run directory that cannot be written or read."""

@@ -1,0 +1,163 @@
+"""An EVM inside this process: nothing to start, and a log that brings it back."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any, cast
+
+from eth_tester import EthereumTester, PyEVMBackend
+from eth_tester.exceptions import TransactionFailed
+from web3 import EthereumTesterProvider, Web3
+
+from flwr_chainfl.crypto import Wallet, keccak256
+from flwr_chainfl.errors import ContractError, LedgerLogError
+from flwr_chainfl.ledger.chain import Chain
+
+log = logging.getLogger("flwr")
+
+GENESIS_TIME = 1_767_225_600  # 2026-01-01T00:00:00Z; the chain has a clock of its own, so that runs repeat
+BLOCK_GAS_LIMIT = 1_000_000_000
+_FORMAT = "flwr-chainfl ledger log 1"
+
+
+class EmbeddedChain(Chain):
+    """py-evm behind eth-tester, with a clock that moves only when asked to.
+
+    Each transaction and each move of the clock is appended to the log and flushed before the call returns.
+    Opening an existing log replays it to the same state. The chain proves arithmetic and signatures, not
+    decentralisation: whoever runs the process runs the chain.
+
+    log_file: where the log is kept; None keeps none
+
+    Raises LedgerLogError when an existing log does not replay.
+    """
+
+    is_development = True
+
+    def __init__(self, wallet: Wallet, log_file: Path | None = None) -> None:
+        lines = _read(log_file) if log_file is not None and log_file.exists() else []
+        if lines and lines[0].get("funded") != wallet.address:
+            raise LedgerLogError(
+                f"{log_file} was written by the account {lines[0].get('funded')}, this is {wallet.address}; "
+                f"open it with the same seed"
+            )
+        backend = PyEVMBackend(
+            genesis_parameters={
+                **PyEVMBackend.generate_genesis_params(),
+                "timestamp": GENESIS_TIME,
+                "gas_limit": BLOCK_GAS_LIMIT,
+            },
+            genesis_state={
+                bytes.fromhex(wallet.address[2:]): {"balance": 10**36, "nonce": 0, "code": b"", "storage": {}}
+            },
+        )
+        self._tester = EthereumTester(backend)
+        self._log: IO[str] | None = None
+        self.log_file = log_file
+        super().__init__(Web3(EthereumTesterProvider(self._tester)), wallet, "embedded")
+        self._replay(lines[1:])
+        self._nonce = int(self.web3.eth.get_transaction_count(cast(Any, wallet.address)))
+        if log_file is not None:
+            log_file.parent.mkdir(parents=True, exist_ok=True)
+            self._log = log_file.open("a", encoding="utf-8")
+            if not lines:
+                self._append({"format": _FORMAT, "chain-id": self.chain_id, "genesis-time": GENESIS_TIME,
+                              "funded": wallet.address})
+
+    def now(self) -> int:
+        """Return the time of the next block, in seconds since 1970."""
+        return int(self._tester.backend.chain.get_canonical_head().timestamp) + 1
+
+    def advance_past(self, timestamp: int) -> None:
+        """Move the clock so that blocks are later than `timestamp` (seconds since 1970)."""
+        if timestamp >= self.now():
+            self._mine_at(timestamp)
+            self._append({"time": timestamp})
+
+    def state_root(self) -> str:
+        """Return the hash of the whole state after the last block."""
+        return "0x" + bytes(self._tester.backend.chain.get_canonical_head().state_root).hex()
+
+    def close(self) -> None:
+        """Close the log."""
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+
+    def _gas_limit(self, to: str | None, data: bytes) -> int:
+        return BLOCK_GAS_LIMIT // 2
+
+    def _deliver(self, raw: bytes) -> Mapping[str, Any]:
+        receipt = self._execute(raw)
+        self._append({"tx": raw.hex()})
+        return receipt
+
+    def call(self, to: str | None, data: bytes) -> bytes:
+        """Run a call without a transaction and return its result; raises ContractError as `send` does."""
+        request: dict[str, Any] = {"from": self.wallet.address, "data": "0x" + data.hex(), "gas": BLOCK_GAS_LIMIT // 2,
+                                   "to": to or ""}
+        try:
+            return bytes.fromhex(str(self._tester.call(request))[2:])
+        except TransactionFailed as error:
+            reason = error.args[0] if error.args else ""
+            revert = "0x" + reason.hex() if isinstance(reason, bytes) else _hex_of(str(reason))
+            raise ContractError(f"the contract refused: {reason!r}", arguments={"data": revert}) from error
+
+    def _execute(self, raw: bytes) -> Mapping[str, Any]:
+        self._tester.backend.chain.set_header_timestamp(self.now())
+        transaction_hash = self._tester.send_raw_transaction("0x" + raw.hex())
+        return cast(Mapping[str, Any], self.web3.eth.get_transaction_receipt(transaction_hash))
+
+    def _mine_at(self, timestamp: int) -> None:
+        self._tester.backend.chain.set_header_timestamp(timestamp)
+        self._tester.mine_block()
+
+    def _replay(self, lines: list[dict[str, Any]]) -> None:
+        for number, line in enumerate(lines, start=2):
+            try:
+                if "tx" in line:
+                    self._execute(bytes.fromhex(line["tx"]))
+                else:
+                    self._mine_at(int(line["time"]))
+            except Exception as error:
+                raise LedgerLogError(
+                    f"line {number} of {self.log_file} does not replay ({error}); the log was changed after it was written"
+                ) from error
+
+    def _append(self, entry: dict[str, Any]) -> None:
+        if self._log is not None:
+            self._log.write(json.dumps(entry, separators=(",", ":")) + "\n")
+            self._log.flush()
+
+
+def _read(file: Path) -> list[dict[str, Any]]:
+    """Return a log's entries; a last line that a crash cut off is dropped."""
+    text = file.read_text(encoding="utf-8")
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        log.warning("the last line of %s was cut off; it is dropped", file)
+        file.write_text(whole, encoding="utf-8")
+    entries: list[dict[str, Any]] = []
+    for number, line in enumerate(whole.splitlines(), start=1):
+        try:
+            entry = json.loads(line)
+        except ValueError as error:
+            raise LedgerLogError(f"line {number} of {file} is no JSON; the log was changed after it was written") from error
+        if not isinstance(entry, dict):
+            raise LedgerLogError(f"line {number} of {file} is no entry; the log was changed after it was written")
+        entries.append(entry)
+    if entries and entries[0].get("format") != _FORMAT:
+        raise LedgerLogError(f"{file} is no ledger log of this version ({_FORMAT!r} expected in its first line)")
+    return entries
+
+
+def _hex_of(reason: str) -> str:
+    """Return revert data that eth-tester reports as the text of a Python bytes object."""
+    if reason.startswith(("b'", 'b"')):
+        import ast
+
+        return "0x" + cast(bytes, ast.literal_eval(reason)).hex()
+    return reason if reason.startswith("0x") else "0x" + keccak256(b"Error(string)")[:4].hex()

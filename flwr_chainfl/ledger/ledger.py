@@ -1,0 +1,133 @@
+"""Opening a ledger and deploying tasks on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from eth_utils.address import is_address, to_checksum_address
+
+from flwr_chainfl.crypto import Domain, Wallet
+from flwr_chainfl.errors import ConfigError, ContractError, LedgerError
+from flwr_chainfl.ledger.abi import load
+from flwr_chainfl.ledger.chain import Chain, Receipt, RpcChain
+from flwr_chainfl.ledger.task import Settings, Task, settings_tuple
+
+_MAX_ALLOWANCE = 2**256 - 1
+
+
+class Ledger:
+    """A chain with the contracts of this package.
+
+    Open one with `Ledger.open`.
+    """
+
+    def __init__(self, chain: Chain) -> None:
+        self.chain = chain
+
+    @classmethod
+    def open(
+        cls,
+        url: str = "embedded",
+        *,
+        wallet: Wallet | None = None,
+        chain_id: int | None = None,
+        log_file: str | Path | None = None,
+        seed: int = 0,
+    ) -> Ledger:
+        """Open a ledger.
+
+        url: ``embedded`` for an EVM in this process, or the RPC address of a node (``http://…``, ``ipc:PATH``)
+        wallet: the account that sends the transactions; needed for a node, derived from `seed` when embedded
+        chain_id: the chain that is meant, for a node; another one is an error
+        log_file: of an embedded ledger, where its transactions are kept; an existing one is replayed
+
+        Raises ConfigError, LedgerUnreachableError, WrongChainError, LedgerLogError.
+        """
+        if url == "embedded":
+            from flwr_chainfl.ledger.embedded import EmbeddedChain
+
+            path = Path(log_file) if log_file is not None else None
+            return cls(EmbeddedChain(wallet or Wallet.derived(seed, "requester"), path))
+        if not url.startswith(("http://", "https://", "ipc:")):
+            raise ConfigError(
+                f"ledger {url!r} is no ledger address; use 'embedded', 'http://HOST:PORT' or 'ipc:PATH'"
+            )
+        if wallet is None:
+            raise ConfigError(
+                f"the ledger at {url} needs an account to pay for transactions; pass wallet="
+                f"Wallet.from_keystore(PATH)"
+            )
+        return cls(RpcChain(url, wallet, chain_id=chain_id))
+
+    @property
+    def is_development(self) -> bool:
+        """Whether nothing on this ledger is worth anything: embedded, or a development node."""
+        return self.chain.is_development
+
+    def deploy(self, contract: str, arguments: tuple[Any, ...] = ()) -> str:
+        """Deploy one of the package's contracts and return its checksummed address."""
+        receipt = self._deploy(contract, arguments)
+        assert receipt.contract is not None
+        return receipt.contract
+
+    def deploy_token(self) -> str:
+        """Deploy a test token, worth nothing, which this ledger's account mints; return its address."""
+        return self.deploy("TestToken")
+
+    def deploy_task(self, settings: Settings) -> Task:
+        """Deploy a task with this ledger's account as requester, which also lets it take its deposits."""
+        receipt = self._deploy("FederatedTask", (settings_tuple(settings),))
+        assert receipt.contract is not None
+        task = Task(self.chain, receipt.contract, from_block=receipt.block)
+        token = load("TestToken")
+        self.chain.send(settings.token, token.encode_call("approve", (task.address, _MAX_ALLOWANCE)))
+        return task
+
+    def task(self, address: str, *, from_block: int = 0) -> Task:
+        """Return the client of a task that is there already.
+
+        Raises LedgerError when there is no contract at the address.
+        """
+        if not is_address(address) or not self.chain.has_code(to_checksum_address(address)):
+            raise LedgerError(f"no contract at {address} on chain {self.chain.chain_id}; correct the address or the chain")
+        return Task(self.chain, address, from_block=from_block)
+
+    def mint(self, token: str, recipients: Sequence[str], amount: int) -> Receipt:
+        """Create `amount` units of a test token for each recipient; its minter only."""
+        return self.chain.send(token, load("TestToken").encode_call("mint", (list(recipients), amount)))
+
+    def token_balance(self, token: str, owner: str) -> int:
+        """Return how many token units an owner has."""
+        return int(self._token_view(token, "balanceOf", owner)[0])
+
+    def token_nonce(self, token: str, owner: str) -> int:
+        """Return the nonce of an owner's next permit."""
+        return int(self._token_view(token, "nonces", owner)[0])
+
+    def token_domain(self, token: str) -> Domain:
+        """Return the EIP-712 domain of a token's permits."""
+        _, name, version, chain_id, contract, _, _ = self._token_view(token, "eip712Domain")
+        return Domain(name=name, version=version, chain_id=chain_id, contract=to_checksum_address(contract))
+
+    def close(self) -> None:
+        """Let go of what the ledger holds open."""
+        self.chain.close()
+
+    def _deploy(self, contract: str, arguments: tuple[Any, ...]) -> Receipt:
+        abi = load(contract)
+        try:
+            return self.chain.send(None, abi.encode_constructor(arguments))
+        except ContractError as error:
+            raw = str(error.arguments.get("data", "0x"))
+            decoded = abi.decode_error(bytes.fromhex(raw[2:])) if len(raw) % 2 == 0 else None
+            if decoded is None:
+                raise
+            name, values = decoded
+            listed = ", ".join(f"{key} {value}" for key, value in values.items())
+            raise ContractError(f"{contract} cannot be deployed: {name} ({listed})", name=name, arguments=values) from error
+
+    def _token_view(self, token: str, function: str, *arguments: Any) -> tuple[Any, ...]:
+        abi = load("TestToken")
+        return abi.decode_result(function, self.chain.call(token, abi.encode_call(function, arguments)))

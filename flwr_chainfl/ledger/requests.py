@@ -1,0 +1,68 @@
+"""What participants hand to the relay, as the contract takes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flwr_chainfl.crypto import Signature
+
+
+@dataclass(frozen=True, kw_only=True)
+class JoinRequest:
+    """A signed wish to join.
+
+    participant: checksummed address; stake: token units; samples: local samples declared;
+    deadline: seconds since 1970; signature: of ``Join``; permit: of the token's ``Permit``
+    """
+
+    participant: str
+    stake: int
+    samples: int
+    deadline: int
+    signature: Signature
+    permit: Signature
+
+    def as_tuple(self) -> tuple[Any, ...]:
+        """Return the contract's struct."""
+        return (
+            self.participant,
+            self.stake,
+            self.samples,
+            self.deadline,
+            (self.signature.r, self.signature.vs),
+            (self.permit.r, self.permit.vs),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommitRequest:
+    """A signed commitment.
+
+    participant: checksummed address; commitment: 32 bytes; signature: of ``Commit``
+    """
+
+    participant: str
+    commitment: bytes
+    signature: Signature
+
+    def as_tuple(self) -> tuple[Any, ...]:
+        """Return the contract's struct."""
+        return (self.participant, self.commitment, (self.signature.r, self.signature.vs))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reveal:
+    """The preimage of a commitment.
+
+    participant: checksummed address; content_digest, report_hash, salt: 32 bytes each
+    """
+
+    participant: str
+    content_digest: bytes
+    report_hash: bytes
+    salt: bytes
+
+    def as_tuple(self) -> tuple[Any, ...]:
+        """Return the contract's struct."""
+        return (self.participant, self.content_digest, self.report_hash, self.salt)

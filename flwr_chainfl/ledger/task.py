@@ -1,0 +1,347 @@
+"""The typed client of a FederatedTask contract."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass
+from typing import Any
+
+from eth_utils.address import to_checksum_address
+
+from flwr_chainfl.crypto import Domain, keccak256
+from flwr_chainfl.errors import ContractError
+from flwr_chainfl.ledger.abi import load
+from flwr_chainfl.ledger.chain import Chain, Receipt
+from flwr_chainfl.ledger.requests import CommitRequest, JoinRequest, Reveal
+
+_REMEDIES = {
+    "StakeTooSmall": "raise the stake or join another task",
+    "AlreadyJoined": "a participant joins a task once",
+    "TooFewMembers": "wait for more participants to join",
+    "TooManyMembers": "deploy the task with a higher maximum",
+    "EmptyPool": "fund the task with more than 0 token units",
+    "NoRounds": "fund the task for 1 round or more",
+    "InvalidSignature": "let the participant sign again, for this task and chain",
+    "SignatureExpired": "let the participant sign again with a later deadline",
+    "DeadlineNotReached": "try again after the deadline",
+    "DeadlinePassed": "the next round opens with a new deadline",
+    "ERC20InsufficientBalance": "give the account more tokens",
+    "ERC20InsufficientAllowance": "approve the task for more tokens, or sign a permit",
+    "CommitmentMismatch": "reveal exactly what was committed",
+    "RoundsExhausted": "extend the task with extendTask",
+}
+
+
+class TaskStatus(enum.IntEnum):
+    """Where a task stands."""
+
+    CREATED = 0
+    OPEN = 1
+    RUNNING = 2
+    COMPLETED = 3
+
+
+class RoundStatus(enum.IntEnum):
+    """Where a round stands."""
+
+    NONE = 0
+    OPEN = 1
+    POSTED = 2
+    CHALLENGED = 3
+    PAID = 4
+    VOID = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """A task's parameters, fixed at deployment; the meaning of each is in contracts/interfaces/IFederatedTask.sol.
+
+    Amounts in token units, periods in seconds, slash_floor in WAD, missing_slash_bps in 1/10,000 of the stake.
+    """
+
+    token: str
+    scorer: str
+    schedule: str
+    minimum_stake: int
+    bond: int
+    slash_per_score: int
+    slash_floor: int
+    minimum_members: int
+    maximum_members: int
+    commit_seconds: int
+    reveal_seconds: int
+    settle_seconds: int
+    challenge_seconds: int
+    missing_slash_bps: int
+    late_join: bool
+
+
+@dataclass(frozen=True)
+class Member:
+    """A participant of a task; position counts from 1 and is 0 for a stranger."""
+
+    stake: int
+    samples: int
+    position: int
+    committed_round: int
+    revealed_round: int
+
+
+@dataclass(frozen=True)
+class Round:
+    """A round of a task; deadlines in seconds since 1970."""
+
+    budget: int
+    selected: int
+    committed: int
+    revealed: int
+    commit_deadline: int
+    reveal_deadline: int
+    settle_deadline: int
+    status: RoundStatus
+    published: int
+    posting_hash: bytes
+    poster: str
+    challenger: str
+
+
+class Task:
+    """A FederatedTask contract at an address.
+
+    Every method that writes sends one transaction and returns its receipt; a refusal raises ContractError with
+    the contract's own error name and arguments.
+    """
+
+    def __init__(self, chain: Chain, address: str, *, from_block: int = 0) -> None:
+        self.chain = chain
+        self.address = to_checksum_address(address)
+        self.from_block = from_block
+        self._abi = load("FederatedTask")
+        self._token_abi = load("TestToken")
+
+    @property
+    def domain(self) -> Domain:
+        """The EIP-712 domain that participants sign for."""
+        return Domain(
+            name="FederatedTask", version="1", chain_id=self.chain.chain_id, contract=self.address
+        )
+
+    # Money and status
+
+    def initialize(self, terms_cid: str, *, rounds: int, pool: int) -> Receipt:
+        """Fund the task with `pool` token units for `rounds` rounds and open it for joining."""
+        return self._send("initializeTask", terms_cid, rounds, pool)
+
+    def extend(self, *, rounds: int, pool: int) -> Receipt:
+        """Promise more rounds and add the money for them."""
+        return self._send("extendTask", rounds, pool)
+
+    def start(self) -> Receipt:
+        """Let the rounds begin."""
+        return self._send("startTask")
+
+    def complete(self) -> Receipt:
+        """End the task: stakes can be withdrawn, the rest of the pool is the requester's."""
+        return self._send("completeTask")
+
+    def withdraw(self, owners: Sequence[str]) -> Receipt:
+        """Send owners what is theirs."""
+        return self._send("withdraw", list(owners))
+
+    # Members
+
+    def join(self, *, stake: int, samples: int) -> Receipt:
+        """Join as this chain's own account, with a stake from its allowance."""
+        return self._send("joinTask", stake, samples)
+
+    def join_for(self, requests: Iterable[JoinRequest]) -> Receipt:
+        """Relay signed wishes to join."""
+        return self._send("joinTaskFor", [request.as_tuple() for request in requests])
+
+    def leave(self) -> Receipt:
+        """Leave as this chain's own account."""
+        return self._send("removeWorker")
+
+    # Rounds
+
+    def next_round(self, positions: Iterable[int] | None = None) -> Receipt:
+        """Open the next round for the members at `positions` (from 1), or for all active ones."""
+        words: list[int] = []
+        for position in positions or ():
+            word, bit = divmod(position - 1, 256)
+            words.extend([0] * (word + 1 - len(words)))
+            words[word] |= 1 << bit
+        return self._send("nextRound", words)
+
+    def commit(self, round_number: int, commitment: bytes) -> Receipt:
+        """Commit as this chain's own account."""
+        return self._send("commit", round_number, commitment)
+
+    def commit_for(self, round_number: int, requests: Iterable[CommitRequest]) -> Receipt:
+        """Relay signed commitments."""
+        return self._send("commitFor", round_number, [request.as_tuple() for request in requests])
+
+    def reveal(self, round_number: int, reveals: Iterable[Reveal]) -> Receipt:
+        """Open commitments."""
+        return self._send("reveal", round_number, [reveal.as_tuple() for reveal in reveals])
+
+    def slash_missing(self, round_number: int, participants: Sequence[str]) -> Receipt:
+        """Slash members that committed and did not reveal."""
+        return self._send("slashMissing", round_number, list(participants))
+
+    # Settlement
+
+    def post_scores(self, round_number: int, participants: Sequence[str], scores: Sequence[int]) -> Receipt:
+        """Post the scores (WAD) of all that revealed, ascending by address, against a bond."""
+        return self._send("postScores", round_number, list(participants), list(scores))
+
+    def challenge(self, round_number: int) -> Receipt:
+        """Dispute a posting, against a bond."""
+        return self._send("challenge", round_number)
+
+    def publish_report(
+        self, round_number: int, participant: str, content_digest: bytes, report: bytes
+    ) -> Receipt:
+        """Put a revealed report on chain for a challenged round."""
+        return self._send("publishReport", round_number, participant, content_digest, report)
+
+    def resolve_challenge(
+        self, round_number: int, participants: Sequence[str], scores: Sequence[int]
+    ) -> Receipt:
+        """Let the contract compute a challenged round's scores, and pay."""
+        return self._send("resolveChallenge", round_number, list(participants), list(scores))
+
+    def distribute_rewards(
+        self, round_number: int, participants: Sequence[str], scores: Sequence[int]
+    ) -> Receipt:
+        """Pay a posted round whose challenge window is over."""
+        return self._send("distributeRewards", round_number, list(participants), list(scores))
+
+    def void_round(self, round_number: int) -> Receipt:
+        """Give up a round that cannot be paid."""
+        return self._send("voidRound", round_number)
+
+    # Views
+
+    @property
+    def status(self) -> TaskStatus:
+        """Where the task stands."""
+        return TaskStatus(self._view("status")[0])
+
+    @property
+    def requester(self) -> str:
+        """Checksummed address of whoever deployed and funds the task."""
+        return to_checksum_address(self._view("requester")[0])
+
+    @property
+    def token(self) -> str:
+        """Checksummed address of the token that pays."""
+        return to_checksum_address(self._view("token")[0])
+
+    @property
+    def pool(self) -> int:
+        """Token units not yet in a round."""
+        return int(self._view("pool")[0])
+
+    @property
+    def round_number(self) -> int:
+        """The newest round opened, from 1; 0 before the first."""
+        return int(self._view("round")[0])
+
+    @property
+    def final_rounds(self) -> int:
+        """Rounds 1 … final_rounds are paid or void."""
+        return int(self._view("finalRounds")[0])
+
+    def members(self) -> list[str]:
+        """Return all that ever joined, in that order."""
+        return [to_checksum_address(address) for address in self._view("members")[0]]
+
+    def member(self, participant: str) -> Member:
+        """Return a participant's record."""
+        return Member(*self._view("memberOf", participant)[0])
+
+    def round(self, number: int) -> Round:
+        """Return a round's record."""
+        values = list(self._view("roundOf", number)[0])
+        values[7] = RoundStatus(values[7])
+        values[10], values[11] = to_checksum_address(values[10]), to_checksum_address(values[11])
+        return Round(*values)
+
+    def submission(self, round_number: int, participant: str) -> bytes:
+        """Return a participant's commitment in a round; after its reveal the payload hash."""
+        return bytes(self._view("submissionOf", round_number, participant)[0])
+
+    def balance(self, owner: str) -> int:
+        """Return what an owner can withdraw, token units."""
+        return int(self._view("balances", owner)[0])
+
+    def events(self) -> list[tuple[str, dict[str, Any]]]:
+        """Return all events of the task, in order: name and arguments."""
+        decoded = (
+            self._abi.decode_event(list(event.topics), event.data)
+            for event in self.chain.events(self.address, from_block=self.from_block)
+        )
+        return [_checksummed(event) for event in decoded if event is not None]
+
+    def events_of(self, receipt: Receipt) -> list[tuple[str, dict[str, Any]]]:
+        """Return the task's events of one transaction."""
+        decoded = (
+            self._abi.decode_event(list(event.topics), event.data)
+            for event in receipt.events
+            if event.address == self.address
+        )
+        return [_checksummed(event) for event in decoded if event is not None]
+
+    def digest(self) -> str:
+        """Return one hash over all events of the task, in order: equal histories have equal digests."""
+        value = keccak256(bytes.fromhex(self.address[2:]))
+        for event in self.chain.events(self.address, from_block=self.from_block):
+            value = keccak256(value + b"".join(event.topics) + event.data)
+        return "0x" + value.hex()
+
+    def _send(self, function: str, *arguments: Any) -> Receipt:
+        try:
+            return self.chain.send(self.address, self._abi.encode_call(function, arguments))
+        except ContractError as error:
+            raise self._explain(function, error) from error
+
+    def _view(self, function: str, *arguments: Any) -> tuple[Any, ...]:
+        try:
+            data = self.chain.call(self.address, self._abi.encode_call(function, arguments))
+        except ContractError as error:
+            raise self._explain(function, error) from error
+        return self._abi.decode_result(function, data)
+
+    def _explain(self, function: str, error: ContractError) -> ContractError:
+        raw = str(error.arguments.get("data", "0x"))
+        data = bytes.fromhex(raw[2:]) if len(raw) % 2 == 0 else b""
+        decoded = self._abi.decode_error(data) or self._token_abi.decode_error(data)
+        if decoded is None:
+            return ContractError(f"FederatedTask refused {function}: {error}")
+        name, arguments = decoded
+        listed = ", ".join(f"{key} {_shown(value)}" for key, value in arguments.items())
+        remedy = f"; {_REMEDIES[name]}" if name in _REMEDIES else ""
+        return ContractError(
+            f"FederatedTask refused {function}: {name} ({listed}){remedy}", name=name, arguments=arguments
+        )
+
+
+def _shown(value: object) -> str:
+    return "0x" + value.hex() if isinstance(value, bytes) else str(value)
+
+
+def _checksummed(event: tuple[str, dict[str, Any]]) -> tuple[str, dict[str, Any]]:
+    name, arguments = event
+    for key, value in arguments.items():
+        if isinstance(value, str) and value.startswith("0x") and len(value) == 42:
+            arguments[key] = to_checksum_address(value)
+        elif isinstance(value, tuple) and value and isinstance(value[0], str):
+            arguments[key] = tuple(to_checksum_address(item) for item in value)
+    return name, arguments
+
+
+def settings_tuple(settings: Settings) -> tuple[Any, ...]:
+    """Return the contract's struct, whose fields stand in the same order."""
+    return astuple(settings)

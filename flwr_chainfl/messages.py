@@ -1,0 +1,190 @@
+"""What travels between ServerApp and ClientApp: record keys, actions, and how each statement is packed.
+
+Down, protocol fields are extra keys of the ConfigRecord that a strategy sends anyway (some Flower mods insist on
+exactly one). Up, they are one extra ConfigRecord of the reply.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+import numpy as np
+from flwr.app import Array, ConfigRecord, MetricRecord, RecordDict
+from numpy.typing import NDArray
+
+from flwr_chainfl.errors import PublicSetError, ReportError, SoftLabelError
+
+PREFIX = "chainfl."
+"""Begins every protocol key in a downstream ConfigRecord."""
+
+REPLY_RECORD = "chainfl"
+"""Name of the ConfigRecord that a reply carries for the protocol."""
+
+STATE_RECORD = "chainfl"
+"""Name of the ConfigRecord in `context.state`."""
+
+WEIGHTS_RECORD = "chainfl.weights"
+"""Name of the ArrayRecord in `context.state` that holds a client's own model."""
+
+TYPE_REVEAL = "query.reveal"
+"""Message type that asks for the opening of a commitment."""
+
+TYPE_JOIN = "query.join"
+"""Message type that asks for a new signature of the wish to join."""
+
+NUM_EXAMPLES = "num-examples"
+"""The metric that Flower weights by."""
+
+SOFT_LABELS = "soft-labels"
+WEIGHTS = "weights"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundTerms:
+    """What a client needs to take part in a round; sent with every train and evaluate message.
+
+    exchange: ``soft-labels`` or ``weights``; round_number: the ledger's round; task, token: checksummed addresses;
+    stake: token units (text, since it can exceed 64 bits); deadline: of the join signatures, seconds since 1970;
+    nonce: of the token's permit; seed: −1 where runs need not repeat; simulated: whether throw-away accounts are
+    allowed; clipped: whether the reveal must carry the weights again; arrays_key: name of the ArrayRecord that
+    the user's functions expect
+    """
+
+    exchange: str
+    round_number: int
+    chain_id: int
+    task: str
+    token: str
+    token_name: str
+    token_version: str
+    stake: str
+    deadline: int
+    nonce: int
+    seed: int
+    simulated: bool
+    clipped: bool
+    arrays_key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsensusTerms:
+    """What a client needs of the soft-label exchange.
+
+    public_set: CID of the public inputs; public_data: the inputs as .npy bytes, empty where the client has them;
+    classes: K; consensus_round: the round the consensus is of, 0 for none; consensus: float32 (inputs, classes);
+    epochs, learning_rate, batch_size, temperature: of distilling it; weight: of the consensus term
+    """
+
+    public_set: str
+    public_data: bytes
+    classes: int
+    consensus_round: int
+    consensus: bytes
+    epochs: int
+    learning_rate: float
+    batch_size: int
+    temperature: float
+    weight: float
+
+
+Terms = TypeVar("Terms", RoundTerms, ConsensusTerms)
+
+
+def write_terms(config: ConfigRecord, *terms: RoundTerms | ConsensusTerms) -> ConfigRecord:
+    """Return a copy of a ConfigRecord with the terms' fields added."""
+    merged = ConfigRecord(dict(config.items()))
+    for part in terms:
+        for field in fields(part):
+            merged[PREFIX + field.name.replace("_", "-")] = getattr(part, field.name)
+    return merged
+
+
+def read_terms(kind: type[Terms], config: Mapping[str, Any]) -> Terms | None:
+    """Return the terms in a ConfigRecord, or None where it carries none.
+
+    Raises ReportError when only some of the fields are there.
+    """
+    keys = {field.name: PREFIX + field.name.replace("_", "-") for field in fields(kind)}
+    missing = [key for key in keys.values() if key not in config]
+    if len(missing) == len(keys):
+        return None
+    if missing:
+        raise ReportError(
+            f"the server's message lacks {', '.join(missing)}; server and clients need the same flwr-chainfl version"
+        )
+    return kind(**{name: config[key] for name, key in keys.items()})
+
+
+def without_terms(config: ConfigRecord) -> ConfigRecord:
+    """Return a copy of a ConfigRecord without the protocol's keys, as the user's functions expect it."""
+    return ConfigRecord({key: value for key, value in config.items() if not key.startswith(PREFIX)})
+
+
+def pack_array(array: NDArray[Any]) -> bytes:
+    """Return an array as .npy bytes, the same for the same array everywhere."""
+    buffer = io.BytesIO()
+    np.save(buffer, np.ascontiguousarray(array), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def unpack_array(data: bytes) -> NDArray[Any]:
+    """Return the array of .npy bytes; raises PublicSetError when they are none."""
+    try:
+        array: NDArray[Any] = np.load(io.BytesIO(data), allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise PublicSetError(f"{len(data)} bytes are no .npy array ({error}); send the public inputs again") from error
+    return array
+
+
+def pack_soft_labels(soft_labels: NDArray[np.float32]) -> bytes:
+    """Return soft labels as little-endian float32 in row order: 4·K bytes an input."""
+    return np.ascontiguousarray(soft_labels, dtype="<f4").tobytes()
+
+
+def unpack_soft_labels(data: bytes, *, tasks: int, classes: int) -> NDArray[np.float32]:
+    """Return float32 (tasks, classes) from its bytes.
+
+    Raises SoftLabelError when the length is not 4·tasks·classes.
+    """
+    if len(data) != 4 * tasks * classes:
+        raise SoftLabelError(
+            f"soft labels have {len(data)} bytes; {tasks} public inputs and {classes} classes need {4 * tasks * classes}"
+        )
+    return np.frombuffer(data, dtype="<f4").reshape(tasks, classes).astype(np.float32)
+
+
+def payload_bytes(content: RecordDict) -> int:
+    """Return the bytes of what a message carries, without Flower's framing: arrays, texts and bytes in full, 8 a number."""
+    total = 0
+    for record in content.values():
+        for key, value in record.items():
+            total += len(key)
+            if isinstance(value, Array):
+                total += len(value.data)
+            elif isinstance(value, (bytes, str)):
+                total += len(value)
+            elif isinstance(value, list):
+                total += sum(len(item) if isinstance(item, (bytes, str)) else 8 for item in value)
+            else:
+                total += 8
+    return total
+
+
+def only_metrics(content: RecordDict, *, key: str = NUM_EXAMPLES) -> MetricRecord:
+    """Return the one MetricRecord of a reply, with a usable number of examples.
+
+    Raises ReportError when there is not exactly one, or its weight is missing, not finite or negative.
+    """
+    records = list(content.metric_records.values())
+    if len(records) != 1:
+        raise ReportError(f"the reply has {len(records)} MetricRecords; Flower's aggregation needs exactly 1")
+    weight = records[0].get(key)
+    if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not np.isfinite(weight) or weight < 0:
+        raise ReportError(f"the reply's metric {key!r} is {weight!r}; a number of examples, 0 or more, is needed")
+    for name, value in records[0].items():
+        if not np.all(np.isfinite(value)):
+            raise ReportError(f"the reply's metric {name!r} is {value!r}; metrics must be finite")
+    return records[0]

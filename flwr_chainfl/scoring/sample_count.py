@@ -1,0 +1,51 @@
+"""Scores a contribution by the samples behind it; twin of contracts/scorers/SampleCountScorer.sol."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flwr_chainfl.fixedpoint import WAD
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleCount:
+    """Score by sample count, as FedAvg weights by it.
+
+    The count is the participant's own word, bounded by what it declared when it joined. Nothing here can
+    tell whether the samples exist.
+
+    Source: docs/protocols/README.md, "Sample count"; McMahan et al., arXiv 1602.05629 (the weighting).
+    """
+
+    @property
+    def contract(self) -> str:
+        """Name of the twin contract's artifact."""
+        return "SampleCountScorer"
+
+    @property
+    def arguments(self) -> tuple[()]:
+        """The twin contract's constructor arguments."""
+        return ()
+
+    @property
+    def formula(self) -> str:
+        """Name and version of the formula, as quoted in the receipts."""
+        return "SampleCount/1"
+
+    @property
+    def report_kind(self) -> str:
+        """A report is a sample count."""
+        return "samples"
+
+    def score(self, reports: Sequence[bytes], samples: Sequence[int]) -> list[int]:
+        """Score reports of 8 bytes each, big endian; one of another length or above its declaration scores 0.
+
+        >>> SampleCount().score([(30).to_bytes(8, "big"), (99).to_bytes(8, "big")], [30, 50])
+        [30000000000000000000, 0]
+        """
+        scores = []
+        for report, declared in zip(reports, samples, strict=True):
+            count = int.from_bytes(report, "big")
+            scores.append(count * WAD if len(report) == 8 and count <= declared else 0)
+        return scores

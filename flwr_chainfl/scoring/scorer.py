@@ -1,0 +1,34 @@
+"""The seam of all scorers: bytes that participants revealed in, integer scores out, and the contract that agrees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+
+class Scorer(Protocol):
+    """What a contribution is worth, with the contract that computes the same."""
+
+    @property
+    def contract(self) -> str:
+        """Name of the twin contract's artifact."""
+
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        """The twin contract's constructor arguments."""
+
+    @property
+    def formula(self) -> str:
+        """Name and version of the formula, as quoted in the receipts."""
+
+    @property
+    def report_kind(self) -> str:
+        """What a report holds: ``labels`` or ``samples``; an exchange must provide that kind."""
+
+    def score(self, reports: Sequence[bytes], samples: Sequence[int]) -> list[int]:
+        """Score revealed reports, participants ascending by address.
+
+        reports: what each participant revealed, in the form that the twin contract reads
+        samples: what each declared at joining
+        returns: WAD, one each; a malformed report scores 0 and counts for nobody else
+        """

@@ -1,0 +1,8 @@
+"""The server side: one strategy made of parts, and its presets."""
+
+from flwr_chainfl.serverapp.chain_strategy import ChainStrategy, Deadlines
+from flwr_chainfl.serverapp.fed_soft_label import FedSoftLabel
+from flwr_chainfl.serverapp.soft_labels_exchange import SoftLabels
+from flwr_chainfl.serverapp.weights_exchange import Weights
+
+__all__ = ["ChainStrategy", "Deadlines", "FedSoftLabel", "SoftLabels", "Weights"]

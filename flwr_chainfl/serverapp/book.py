@@ -1,0 +1,130 @@
+"""The book of a run: who takes part from which node, what each did and earned, round by round."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import Any
+
+from flwr_chainfl.errors import SignatureError
+from flwr_chainfl.ledger.accounting import conservation
+from flwr_chainfl.record import RunRecord
+from flwr_chainfl.serverapp.relay import Payment, Relay, address_order
+from flwr_chainfl.serverapp.round_log import RoundLog
+
+
+@dataclass
+class _Participant:
+    """A member of the task: samples declared at joining; scores in WAD, amounts in token units."""
+
+    samples: int
+    scores: list[int] = field(default_factory=list)
+    qualities: list[float] = field(default_factory=list)
+    paid: int = 0
+    slashed: int = 0
+
+
+class Book:
+    """Keeps the run record up to date."""
+
+    def __init__(self, record: RunRecord) -> None:
+        self.record = record
+        self._nodes: dict[str, int] = {}
+        self._members: dict[str, _Participant] = {}
+        self._rounds: list[RoundLog] = []
+
+    def bind(self, address: str, node: int) -> None:
+        """Bind an address to its node; raises SignatureError when it takes part from another one already."""
+        bound = self._nodes.setdefault(address, node)
+        if bound != node:
+            raise SignatureError(f"{address} takes part from node {bound} already; give node {node} a key of its own")
+
+    def node(self, address: str) -> int | None:
+        """Return the node of an address."""
+        return self._nodes.get(address)
+
+    def address(self, node: int) -> str | None:
+        """Return the address of a node."""
+        return next((address for address, bound in self._nodes.items() if bound == node), None)
+
+    def is_member(self, address: str) -> bool:
+        """Say whether an address has joined the task."""
+        return address in self._members
+
+    @property
+    def has_members(self) -> bool:
+        """Whether anybody has joined the task."""
+        return bool(self._members)
+
+    def join(self, address: str, samples: int) -> None:
+        """Enter a new member."""
+        self._members[address] = _Participant(samples)
+
+    def samples(self, address: str) -> int:
+        """Return the samples that a member declared at joining."""
+        return self._members[address].samples
+
+    def open_round(self, log: RoundLog) -> None:
+        """Begin a round's entry."""
+        self._rounds.append(log)
+
+    def score(self, log: RoundLog, entries: Sequence[dict[str, Any]], qualities: dict[str, float]) -> None:
+        """Enter a round's contributions, with their scores (text, WAD), and the qualities."""
+        log.contributions = list(entries)
+        for entry in entries:
+            self._members[entry["address"]].scores.append(int(entry["score"]))
+        for address, quality in qualities.items():
+            self._members[address].qualities.append(quality)
+
+    def slash(self, address: str, amount: int) -> None:
+        """Enter a slash outside of a payment."""
+        self._members[address].slashed += amount
+
+    def pay(self, payments: Sequence[Payment]) -> None:
+        """Enter payments."""
+        by_ledger = {log.ledger_round: log for log in self._rounds}
+        for payment in payments:
+            member = self._members[payment.participant]
+            member.paid += payment.payout
+            member.slashed += payment.slashed
+            for entry in by_ledger[payment.round_number].contributions:
+                if entry["address"] == payment.participant:
+                    entry["paid"], entry["slashed"] = str(payment.payout), str(payment.slashed)
+
+    def write(self, relay: Relay, *, digest: bool) -> None:
+        """Write run.json; `digest` reads the whole history of the task for its hash."""
+        data = self.record.data
+        data["rounds"] = [log.as_dict() for log in self._rounds]
+        data["participants"] = [
+            {
+                "address": address,
+                "node": str(self._nodes[address]),
+                "samples": member.samples,
+                "quality": fmean(member.qualities) if member.qualities else None,
+                "score": str(sum(member.scores) // len(member.scores)) if member.scores else None,
+                "paid": str(member.paid),
+                "slashed": str(member.slashed),
+                "stake": str(relay.staked(address)),
+                "reputation": None,
+            }
+            for address, member in sorted(self._members.items(), key=lambda item: address_order(item[0]))
+        ]
+        totals = conservation(
+            relay.history(whole=digest),
+            requester=relay.ledger.chain.wallet.address,
+            bond=relay.bond,
+            locked=relay.ledger.token_balance(relay.token, relay.task.address),
+        )
+        data["conservation"] = {
+            "deposited": str(totals.deposited),
+            "paid": str(totals.paid),
+            "withdrawn": str(totals.withdrawn),
+            "refunded": str(totals.refunded),
+            "slashed": str(totals.slashed),
+            "locked": str(totals.locked),
+            "dust": str(totals.dust),
+        }
+        if digest:
+            data["ledger"]["digest"] = relay.task.digest()
+        self.record.write()

@@ -1,0 +1,258 @@
+"""One round between clients and ledger: read replies, bring commitments and reveals, aggregate, score, pay."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from flwr.app import ConfigRecord, Message, RecordDict
+from flwr.serverapp import Grid
+
+from flwr_chainfl.errors import ChainFLError
+from flwr_chainfl.ledger import TaskStatus
+from flwr_chainfl.messages import TYPE_JOIN, TYPE_REVEAL, RoundTerms, only_metrics, write_terms
+from flwr_chainfl.scoring import Scorer
+from flwr_chainfl.serverapp.book import Book
+from flwr_chainfl.serverapp.contribution import Contribution, read_contribution, read_join, read_reveal
+from flwr_chainfl.serverapp.exchange import Aggregate, Exchange
+from flwr_chainfl.serverapp.phases import ask
+from flwr_chainfl.serverapp.relay import Relay, address_order
+from flwr_chainfl.serverapp.round_log import RoundLog
+from flwr_chainfl.storage import Store
+
+log = logging.getLogger("flwr")
+
+Item = TypeVar("Item")
+
+
+@dataclass
+class ChainRound:
+    """A round of a ChainStrategy. A client that fails costs only itself: it becomes an event of the round.
+
+    mint: token units of the test token that a newcomer is given, 0 for a token that is worth something;
+    extend: token units that a round that was not planned is funded with, 0 where all are;
+    timeout: seconds to wait for the replies of a phase
+    """
+
+    grid: Grid
+    terms: RoundTerms
+    log: RoundLog
+    book: Book
+    relay: Relay
+    store: Store
+    exchange: Exchange
+    scorer: Scorer
+    mint: int
+    extend: int
+    timeout: float
+
+    def accept(self, replies: Sequence[Message], *, asked: Sequence[int]) -> list[Contribution]:
+        """Return the contributions that were committed and truly revealed, ascending by address.
+
+        replies: to the train messages; asked: the nodes that got one
+        """
+        self.log.received(replies)
+        contributions = self._read(replies, asked)
+        with self.log.phase("ledger"):
+            committed = self._commit(contributions)
+        with self.log.phase("reveal"):
+            self._ask_for_reveals([c for c in committed if not c.salt])
+        with self.log.phase("ledger"):
+            return self._bring_reveals(committed)
+
+    def aggregate(self, server_round: int, accepted: Sequence[Contribution]) -> Aggregate:
+        """Let the exchange aggregate what was accepted; nothing was: nothing changes."""
+        with self.log.phase("aggregate"):
+            return self.exchange.aggregate(server_round, accepted) if accepted else Aggregate(None, None)
+
+    def settle(self, accepted: Sequence[Contribution], aggregate: Aggregate) -> None:
+        """Score the round, post the scores, and pay what can be paid by now."""
+        if self.log.ledger_round == 0:
+            return
+        with self.log.phase("ledger"):
+            scores = self.scorer.score(
+                [c.report for c in accepted], [self.book.samples(c.address) for c in accepted]
+            )
+            self.log.consensus = aggregate.consensus
+            entries = [
+                {
+                    "address": c.address,
+                    "content": c.cid,
+                    "report": c.report.hex(),
+                    "score": str(score),
+                    "paid": "0",
+                    "slashed": "0",
+                }
+                for c, score in zip(accepted, scores, strict=True)
+            ]
+            self.book.score(self.log, entries, aggregate.qualities)
+            self.relay.post(self.log.ledger_round, [c.address for c in accepted], scores)
+            embedded = self.relay.ledger.chain.url == "embedded"  # its clock moves when asked to
+            self.book.pay(self.relay.settle(wait=embedded))
+
+    def failed(self, kind: str, node: int, detail: str | None) -> None:
+        """Note that a client failed."""
+        detail = detail or "no reason given"
+        log.warning("Node %d, %s: %s", node, kind, detail)
+        self.log.event(kind, node, detail, self.book.address(node))
+        self.exchange.forget(node)
+
+    def _read(self, replies: Sequence[Message], asked: Sequence[int]) -> list[Contribution]:
+        """Return the usable contributions, ascending by address."""
+        for node in sorted(set(asked) - {reply.metadata.src_node_id for reply in replies}):
+            self.failed("no-reply", node, "no reply to train in time")
+        found: dict[str, Contribution] = {}
+        for reply in sorted(replies, key=lambda r: r.metadata.src_node_id):
+            node = reply.metadata.src_node_id
+            if reply.has_error():
+                self.failed("client-error", node, reply.error.reason)
+                continue
+            try:
+                contribution = read_contribution(reply, self.terms, run_id=self.grid.run.run_id)
+                self.book.bind(contribution.address, node)
+                self.exchange.check_reply(contribution)
+            except ChainFLError as error:
+                self.failed("unusable-reply", node, str(error))
+                continue
+            found[contribution.address] = contribution
+        ordered = [found[address] for address in sorted(found, key=address_order)]
+        return self.alike(ordered, lambda c: c.reply, "unusable-reply")
+
+    def alike(self, items: list[Item], reply: Callable[[Item], Message], kind: str) -> list[Item]:
+        """Drop replies whose metrics have other names than most have, since Flower averages by name."""
+        names = [frozenset(only_metrics(reply(item).content)) for item in items]
+        if len(set(names)) <= 1:
+            return items
+        common = Counter(names).most_common(1)[0][0]
+        for item, mine in zip(items, names, strict=True):
+            if mine != common:
+                self.failed(kind, reply(item).metadata.src_node_id,
+                            f"its metrics are {sorted(mine)}, most clients' are {sorted(common)}; report the same ones")
+        return [item for item, mine in zip(items, names, strict=True) if mine == common]
+
+    def _commit(self, contributions: list[Contribution]) -> list[Contribution]:
+        """Let newcomers join, open the ledger's round and bring the commitments; return those that were taken."""
+        self._join([c for c in contributions if not self.book.is_member(c.address)])
+        members = [c for c in contributions if self.book.is_member(c.address)]
+        if not members or self.relay.task.status != TaskStatus.RUNNING:
+            return []
+        if self.extend and self.relay.task.round_number > 0:
+            self.relay.extend(self.extend)
+        self.relay.open_round([c.address for c in members])
+        self.log.ledger_round = self.relay.task.round_number
+        taken = self.relay.commit(
+            self.log.ledger_round, [c.commit for c in members], self._refusal("commit-refused")
+        )
+        return [c for c in members if c.address in set(taken)]
+
+    def _join(self, newcomers: Sequence[Contribution]) -> None:
+        if not newcomers:
+            return
+        if self.mint:
+            self.relay.ledger.mint(self.relay.token, [c.address for c in newcomers], self.mint)
+        self._renew_permits(newcomers)
+        joined = self.relay.join([c.join for c in newcomers], self._refusal("join-refused"))
+        for contribution in newcomers:
+            if contribution.address in joined:
+                self.book.join(contribution.address, contribution.join.samples)
+
+    def _renew_permits(self, newcomers: Sequence[Contribution]) -> None:
+        """Ask those that have used the token's permit before to sign again with their next nonce."""
+        nonces = {c.node: self.relay.ledger.token_nonce(self.relay.token, c.address) for c in newcomers}
+        stale = {c.node: c for c in newcomers if nonces[c.node] != self.terms.nonce}
+        messages = [
+            Message(
+                RecordDict({"config": write_terms(ConfigRecord(), replace(self.terms, nonce=nonces[node]))}),
+                dst_node_id=node,
+                message_type=TYPE_JOIN,
+            )
+            for node in sorted(stale)
+        ]
+        for reply in self._ask(messages, "join-refused", "no reply to query.join in time"):
+            node = reply.metadata.src_node_id
+            try:
+                stale[node].join = read_join(reply, self.terms, stale[node].address)
+            except ChainFLError as error:
+                self.failed("join-refused", node, str(error))
+
+    def _ask_for_reveals(self, waiting: Sequence[Contribution]) -> None:
+        """Ask for salts and contents; who does not answer, or not truly, keeps an empty salt."""
+        by_node = {c.node: c for c in waiting}
+        messages = [
+            Message(RecordDict(), dst_node_id=node, message_type=TYPE_REVEAL) for node in sorted(by_node)
+        ]
+        for reply in self._ask(messages, "no-reveal", "no reply to query.reveal in time"):
+            node = reply.metadata.src_node_id
+            try:
+                read_reveal(reply, by_node[node], self.terms)
+            except ChainFLError as error:
+                by_node[node].salt = b""
+                self.failed("false-reveal", node, str(error))
+
+    def _ask(self, messages: Sequence[Message], kind: str, absent: str) -> list[Message]:
+        """Send messages and return the good replies; errors and silence become events."""
+        if not messages:
+            return []
+        self.log.sent(messages)
+        replies = ask(self.grid, messages, timeout=self.timeout)
+        self.log.received(replies)
+        asked = {message.metadata.dst_node_id for message in messages}
+        for node in sorted(asked - {reply.metadata.src_node_id for reply in replies}):
+            self.failed(kind, node, absent)
+        for reply in replies:
+            if reply.has_error():
+                self.failed(kind, reply.metadata.src_node_id, reply.error.reason)
+        return [reply for reply in replies if not reply.has_error()]
+
+    def _bring_reveals(self, committed: Sequence[Contribution]) -> list[Contribution]:
+        """Check the reveals, bring the true ones to the ledger, slash who owes one; return the accepted."""
+        if self.log.ledger_round == 0:
+            return []
+        openings = []
+        for contribution in committed:
+            if not contribution.salt:
+                continue
+            try:
+                self.exchange.check_reveal(contribution)
+                openings.append(contribution.opening(self.terms))
+            except ChainFLError as error:
+                self.failed("false-reveal", contribution.node, str(error))
+        revealed = set(self.relay.reveal(self.log.ledger_round, openings, self._refusal("reveal-refused")))
+        accepted = [c for c in committed if c.address in revealed]
+        for contribution in accepted:
+            self.exchange.keep(contribution, self.store)
+        missing = [c.address for c in committed if c.address not in revealed]
+        for address, amount in self.relay.slash_missing(self.log.ledger_round, missing).items():
+            self.book.slash(address, amount)
+            self.log.event("slashed", self.book.node(address),
+                           f"committed and did not truly reveal: {amount} token units of its stake", address)
+        return accepted
+
+    def _refusal(self, kind: str) -> Callable[[str, str], None]:
+        def note(address: str, reason: str) -> None:
+            node = self.book.node(address)
+            assert node is not None
+            self.failed(kind, node, reason)
+
+        return note
+
+
+def usable_evaluations(replies: Sequence[Message], current: ChainRound) -> list[Message]:
+    """Return the evaluation replies that Flower can average; the others become events."""
+    current.log.received(replies)
+    usable = []
+    for reply in sorted(replies, key=lambda r: r.metadata.src_node_id):
+        node = reply.metadata.src_node_id
+        if reply.has_error():
+            current.failed("evaluation-error", node, reply.error.reason)
+            continue
+        try:
+            only_metrics(reply.content)
+        except ChainFLError as error:
+            current.failed("unusable-evaluation", node, str(error))
+            continue
+        usable.append(reply)
+    return current.alike(usable, lambda reply: reply, "unusable-evaluation")

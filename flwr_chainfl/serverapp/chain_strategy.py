@@ -1,0 +1,437 @@
+"""The one strategy: it owns the round, from training over commitment and reveal to pay. Parts decide the rest."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import logging
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
+from flwr.serverapp import Grid
+from flwr.serverapp.strategy import Strategy
+
+from flwr_chainfl.config import require
+from flwr_chainfl.crypto import Wallet
+from flwr_chainfl.errors import ConfigError, ParticipationError
+from flwr_chainfl.fixedpoint import WAD
+from flwr_chainfl.ledger import Ledger, Settings
+from flwr_chainfl.messages import RoundTerms, write_terms
+from flwr_chainfl.record import RunRecord, earnings_table, write_plots
+from flwr_chainfl.rewards import Proportional, Schedule
+from flwr_chainfl.scoring import Scorer
+from flwr_chainfl.serverapp.book import Book
+from flwr_chainfl.serverapp.chain_round import ChainRound, usable_evaluations
+from flwr_chainfl.serverapp.exchange import Exchange
+from flwr_chainfl.serverapp.phases import wait_for_nodes
+from flwr_chainfl.serverapp.relay import Relay
+from flwr_chainfl.serverapp.round_log import RoundLog
+from flwr_chainfl.storage import FolderStore, Store
+
+log = logging.getLogger("flwr")
+
+_JOIN_SECONDS = 7 * 24 * 3600
+_UNPLANNED = 1_000_000  # rounds for which a test token is minted when their number is not known
+_BONDS_FUNDED = 8  # postings that can wait for the end of their challenge window at once
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deadlines:
+    """Periods of a round on the ledger, in seconds.
+
+    commit: to commit, from the opening; reveal: to reveal, after that; settle: to post scores, after that;
+    challenge: to challenge a posting. On a chain whose tokens are worth something, make the last one long enough
+    for people to look.
+    """
+
+    commit: int = 60
+    reveal: int = 60
+    settle: int = 600
+    challenge: int = 60
+
+
+class ChainStrategy(Strategy):
+    """A Flower strategy whose rounds are committed to, scored and paid on a ledger.
+
+    Use one of the presets, such as `FedSoftLabel`, or combine parts:
+
+    Parameters
+    ----------
+    exchange : Exchange
+        What travels: `Weights(inner=FedAvg())` or `SoftLabels(public_set, student)`.
+    scorer : Scorer
+        What a contribution is worth.
+    schedule : Schedule, optional
+        How a round's budget splits. Default: in proportion to the positive scores.
+    num_rounds : int, optional
+        Rounds that the task is funded for. The run is closed (everybody paid, table printed) after this many.
+        When left out, each round is funded as it comes, and the run is closed by `close()` or when the process
+        ends.
+    reward_per_round : int
+        Token units.
+    stake, bond : int
+        Token units that a participant stakes at least, and that a posting of scores risks.
+    slash_floor : int
+        WAD. Scores above -slash_floor are not slashed.
+    missing_slash : float
+        Share of its stake that a participant loses when it commits and does not reveal.
+    ledger : str or Ledger
+        ``embedded``, an RPC address (``http://…``, ``ipc:PATH``), or an open ledger.
+    wallet : Wallet, optional
+        The requester's account; needed for an RPC address.
+    chain_id : int, optional
+        The chain that is meant, for an RPC address.
+    token : str, optional
+        Address of the ERC-20 (with permit) that pays. Default: a new test token, worth nothing.
+    store : Store, optional
+        Where contents are kept. Default: a folder in the run directory.
+    deadlines : Deadlines
+    seed : int, optional
+        Makes runs repeat: the same seed gives the same ledger digest.
+    run_directory : str or Path
+        Parent of the run's directory.
+    accuracy_key, loss_key : str
+        Names of the clients' evaluation metrics that the run record shows.
+    node_timeout, phase_timeout : float
+        Seconds to wait for enough clients, and for the replies of a phase of the protocol.
+
+    Raises
+    ------
+    ConfigError
+        When a setting is out of range or parts do not fit together.
+    """
+
+    def __init__(
+        self,
+        *,
+        exchange: Exchange,
+        scorer: Scorer,
+        schedule: Schedule | None = None,
+        num_rounds: int | None = None,
+        reward_per_round: int = 1000 * WAD,
+        stake: int = 100 * WAD,
+        bond: int = 50 * WAD,
+        slash_floor: int = 0,
+        missing_slash: float = 0.1,
+        ledger: str | Ledger = "embedded",
+        wallet: Wallet | None = None,
+        chain_id: int | None = None,
+        token: str | None = None,
+        store: Store | None = None,
+        deadlines: Deadlines | None = None,
+        seed: int | None = None,
+        run_directory: str | Path = "runs",
+        accuracy_key: str = "accuracy",
+        loss_key: str = "loss",
+        node_timeout: float = 120.0,
+        phase_timeout: float = 600.0,
+    ) -> None:
+        require("reward_per_round", reward_per_round, minimum=1)
+        require("stake", stake, minimum=1)
+        require("bond", bond, minimum=0)
+        require("slash_floor", slash_floor, minimum=0)
+        require("missing_slash", missing_slash, minimum=0, maximum=1)
+        require("node_timeout", node_timeout, above=0)
+        require("phase_timeout", phase_timeout, above=0)
+        if num_rounds is not None:
+            require("num_rounds", num_rounds, minimum=1)
+        if seed is not None:
+            require("seed", seed, minimum=0)
+        if scorer.report_kind != exchange.report_kind:
+            raise ConfigError(
+                f"{type(scorer).__name__} scores {scorer.report_kind}, {type(exchange).__name__} brings "
+                f"{exchange.report_kind}; choose a scorer of {exchange.report_kind}"
+            )
+        self.exchange = exchange
+        self.scorer = scorer
+        self.schedule: Schedule = schedule if schedule is not None else Proportional()
+        self.num_rounds = num_rounds
+        self._reward_per_round = reward_per_round
+        self._stake = stake
+        self._bond = bond
+        self._slash_floor = slash_floor
+        self._missing_slash = missing_slash
+        self._ledger = ledger
+        self._wallet = wallet
+        self._chain_id = chain_id
+        self._token = token
+        self._store = store
+        self._deadlines = deadlines if deadlines is not None else Deadlines()
+        self._seed = seed
+        self._run_directory = run_directory
+        self._accuracy_key = accuracy_key
+        self._loss_key = loss_key
+        self._node_timeout = node_timeout
+        self._phase_timeout = phase_timeout
+
+        self._run: _Run | None = None
+        self._asked: list[int] = []
+        self._closed = False
+
+    # What Flower calls
+
+    def summary(self) -> None:
+        """Log the parts and the money."""
+        where = self._ledger if isinstance(self._ledger, str) else self._ledger.chain.url
+        log.info("\t├──> Exchange: %s", self.exchange.name)
+        log.info("\t├──> Scorer: %s | schedule: %s", self.scorer.formula, self.schedule.contract)
+        log.info("\t├──> Reward: %.2f tokens a round | stake: %.2f", self._reward_per_round / WAD, self._stake / WAD)
+        log.info("\t└──> Ledger: %s", where)
+
+    def configure_train(
+        self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
+    ) -> Iterable[Message]:
+        """Configure the next round of training: Flower's messages, with the protocol's terms added."""
+        if self._run is None:
+            self._run = self._open(arrays)
+        run = self._run
+        wait_for_nodes(grid, wanted=_wanted(self.exchange.flower), timeout=self._node_timeout)
+        self.exchange.begin_round(arrays)
+        messages = list(
+            self.exchange.flower.configure_train(server_round, self.exchange.train_arrays(arrays), config, grid)
+        )
+        run.round = ChainRound(
+            grid=grid,
+            terms=self._terms(run.relay, messages),
+            log=RoundLog(server_round),
+            book=run.book,
+            relay=run.relay,
+            store=run.store,
+            exchange=self.exchange,
+            scorer=self.scorer,
+            mint=self._stake if self._token is None else 0,
+            extend=self._reward_per_round if self.num_rounds is None else 0,
+            timeout=self._phase_timeout,
+        )
+        run.book.open_round(run.round.log)
+        outgoing = [self._with_terms(message, run.round.terms) for message in messages]
+        self._asked = [message.metadata.dst_node_id for message in outgoing]
+        run.round.log.sent(outgoing)
+        run.round.log.begin("train")
+        return outgoing
+
+    def aggregate_train(
+        self, server_round: int, replies: Iterable[Message]
+    ) -> tuple[ArrayRecord | None, MetricRecord | None]:
+        """Bring the round to the ledger, aggregate what was accepted, score it and pay."""
+        current = self._live().current()
+        current.log.end("train")
+        accepted = current.accept(list(replies), asked=self._asked)
+        if not accepted and not self._live().book.has_members:
+            self._write()
+            raise ParticipationError(
+                "nobody's contribution was accepted in the first round: " + "; ".join(sorted(current.log.reasons()))
+            )
+        aggregate = current.aggregate(server_round, accepted)
+        current.settle(accepted, aggregate)
+        return aggregate.arrays, aggregate.metrics
+
+    def configure_evaluate(
+        self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
+    ) -> Iterable[Message]:
+        """Configure the next round of evaluation: Flower's messages, with the protocol's terms added."""
+        current = self._live().current()
+        messages = self.exchange.flower.configure_evaluate(
+            server_round, self.exchange.train_arrays(arrays), config, grid
+        )
+        outgoing = [self._with_terms(message, current.terms) for message in messages]
+        current.log.sent(outgoing)
+        current.log.begin("evaluate")
+        return outgoing
+
+    def aggregate_evaluate(self, server_round: int, replies: Iterable[Message]) -> MetricRecord | None:
+        """Average the clients' evaluation metrics; after the last round, close the run."""
+        current = self._live().current()
+        current.log.end("evaluate")
+        usable = usable_evaluations(list(replies), current)
+        metrics = self.exchange.flower.aggregate_evaluate(server_round, usable) if usable else None
+        if metrics is not None:
+            current.log.accuracy = _scalar(metrics.get(self._accuracy_key))
+            current.log.loss = _scalar(metrics.get(self._loss_key))
+        self._write()
+        if server_round == self.num_rounds:
+            self.close()
+        return metrics
+
+    # What the user may call
+
+    @property
+    def run_directory(self) -> Path | None:
+        """Where this run's record, plots, ledger log and contents are; None before the first round."""
+        return self._run.book.record.directory if self._run is not None else None
+
+    @property
+    def relay(self) -> Relay | None:
+        """The relay with its ledger and task; None before the first round."""
+        return self._run.relay if self._run is not None else None
+
+    def close(self) -> None:
+        """Pay what is still to be paid, complete the task, send everybody what is theirs, and print the table.
+
+        Called after the last round when `num_rounds` was given, and when the process ends; calling it again does
+        nothing.
+        """
+        if self._closed or self._run is None:
+            return
+        self._closed = True
+        atexit.unregister(self.close)
+        run = self._run
+        run.book.pay(run.relay.settle(wait=True))
+        if run.relay.task.final_rounds == run.relay.task.round_number:
+            run.relay.close()
+        else:
+            log.warning("The task stays open: one of its rounds is not settled")
+        run.book.write(run.relay, digest=True)
+        run.relay.ledger.close()
+        record = run.book.record
+        plots = write_plots(record.data, record.directory)
+        log.info("")
+        for line in earnings_table(record.data["participants"]).splitlines():
+            log.info("%s", line)
+        log.info("")
+        log.info("Run record: %s", record.directory / "run.json")
+        log.info("Plots:      %s", ", ".join(plot.name for plot in plots))
+
+    # The run
+
+    def _open(self, arrays: ArrayRecord) -> _Run:
+        """Make the run directory, open the ledger and deploy and fund the task, before anybody trains."""
+        record = RunRecord(self._run_directory)
+        store = self._store if self._store is not None else FolderStore(record.directory / "store")
+        ledger = self._ledger
+        if isinstance(ledger, str):
+            ledger = Ledger.open(
+                ledger,
+                wallet=self._wallet,
+                chain_id=self._chain_id,
+                log_file=record.directory / "ledger.jsonl",
+                seed=self._seed or 0,
+            )
+        token = self._fund(ledger)
+        settings = Settings(
+            token=token,
+            scorer=ledger.deploy(self.scorer.contract, self.scorer.arguments),
+            schedule=ledger.deploy(self.schedule.contract, self.schedule.arguments),
+            minimum_stake=self._stake,
+            bond=self._bond,
+            slash_per_score=self._stake // 10,
+            slash_floor=self._slash_floor,
+            minimum_members=1,
+            maximum_members=10_000,
+            commit_seconds=self._deadlines.commit,
+            reveal_seconds=self._deadlines.reveal,
+            settle_seconds=self._deadlines.settle,
+            challenge_seconds=self._deadlines.challenge,
+            missing_slash_bps=int(self._missing_slash * 10_000),
+            late_join=True,
+        )
+        relay = Relay(ledger, ledger.deploy_task(settings), token=token, bond=self._bond)
+        self.exchange.open(store, arrays)
+        terms = {
+            "protocol": type(self).__name__,
+            **self.exchange.terms(),
+            "scorer": {"contract": self.scorer.contract, "arguments": [str(a) for a in self.scorer.arguments]},
+            "schedule": {"contract": self.schedule.contract, "arguments": [str(a) for a in self.schedule.arguments]},
+        }
+        cid = store.put(json.dumps(terms, sort_keys=True).encode())
+        rounds = self.num_rounds or 1
+        relay.initialize(cid, rounds=rounds, pool=rounds * self._reward_per_round)
+        record.data["protocol"] = type(self).__name__
+        record.data["config"] = {
+            **terms,
+            "terms": cid,
+            "num-rounds": self.num_rounds,
+            "reward-per-round": str(self._reward_per_round),
+            "settings": {k: v if isinstance(v, bool) else str(v) for k, v in asdict(settings).items()},
+            "seed": self._seed,
+        }
+        record.data["ledger"] = {"url": ledger.chain.url, "task": relay.task.address, "digest": None}
+        run = _Run(Book(record), relay, store)
+        run.book.write(relay, digest=False)
+        atexit.register(self.close)
+        log.info("Run directory: %s", record.directory)
+        return run
+
+    def _fund(self, ledger: Ledger) -> str:
+        """Return the token that pays, of which the requester has enough."""
+        requester = ledger.chain.wallet.address
+        need = (self.num_rounds or 1) * self._reward_per_round + _BONDS_FUNDED * self._bond
+        if self._token is None:
+            if not ledger.is_development:
+                log.warning("Paying in a new test token, worth nothing; name your own with token=ADDRESS")
+            token = ledger.deploy_token()
+            ledger.mint(token, [requester], need if self.num_rounds else need + _UNPLANNED * self._reward_per_round)
+            return token
+        if (has := ledger.token_balance(self._token, requester)) < need:
+            raise ConfigError(
+                f"the requester {requester} has {has} units of the token {self._token}; rewards and bonds need {need}: "
+                f"give it more, or lower reward_per_round"
+            )
+        return self._token
+
+    def _terms(self, relay: Relay, messages: list[Message]) -> RoundTerms:
+        token = relay.ledger.token_domain(relay.token)
+        return RoundTerms(
+            exchange=self.exchange.name,
+            round_number=relay.task.round_number + 1,
+            chain_id=relay.ledger.chain.chain_id,
+            task=relay.task.address,
+            token=token.contract,
+            token_name=token.name,
+            token_version=token.version,
+            stake=str(self._stake),
+            deadline=relay.ledger.chain.now() + _JOIN_SECONDS,
+            nonce=0,
+            seed=self._seed if self._seed is not None else -1,
+            simulated=relay.ledger.is_development,
+            clipped=self.exchange.clipped,
+            arrays_key=next((name for m in messages for name in m.content.array_records), "arrays"),
+        )
+
+    def _with_terms(self, message: Message, terms: RoundTerms) -> Message:
+        """Give a Flower message a content of its own, with the protocol's terms and without an empty ArrayRecord."""
+        key, config = next(iter(message.content.config_records.items()))
+        consensus = self.exchange.consensus_terms(message.metadata.dst_node_id)
+        content = RecordDict({name: record for name, record in message.content.items() if name != key and len(record)})
+        content[key] = write_terms(config, terms, *([consensus] if consensus is not None else []))
+        message.content = content
+        return message
+
+    def _live(self) -> _Run:
+        if self._run is None:
+            raise ConfigError(f"{type(self).__name__} was called out of order; start it with strategy.start(grid, …)")
+        return self._run
+
+    def _write(self) -> None:
+        run = self._live()
+        run.current().log.gas = run.relay.take_gas()
+        run.book.write(run.relay, digest=False)
+
+
+@dataclass
+class _Run:
+    """What exists from the first round on."""
+
+    book: Book
+    relay: Relay
+    store: Store
+    round: ChainRound | None = None
+
+    def current(self) -> ChainRound:
+        """Return the round that is going on."""
+        if self.round is None:
+            raise ConfigError("the strategy was called out of order: no round was configured")
+        return self.round
+
+
+def _wanted(flower: Strategy) -> int:
+    """Return the number of connected nodes that Flower's sampling waits for."""
+    return max(
+        int(getattr(flower, name, 1)) for name in ("min_available_nodes", "min_train_nodes", "min_evaluate_nodes")
+    )
+
+
+def _scalar(value: object) -> float | None:
+    return float(value) if isinstance(value, (int, float)) else None

@@ -1,0 +1,166 @@
+"""What a client contributed, as the server received and checked it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from flwr.app import ConfigRecord, Message
+
+from flwr_chainfl.crypto import Domain, Signature, TypedData, commitment, keccak256, payload_hash, recover
+from flwr_chainfl.errors import CommitmentError, ReportError, SignatureError
+from flwr_chainfl.ledger import CommitRequest, JoinRequest, Reveal
+from flwr_chainfl.messages import NUM_EXAMPLES, REPLY_RECORD, RoundTerms, only_metrics
+from flwr_chainfl.storage import digest
+
+Kind = TypeVar("Kind", str, bytes, int)
+
+
+@dataclass(kw_only=True)
+class Contribution:
+    """One client's contribution to a round.
+
+    node: Flower node id; address: checksummed; samples: local examples; salt: 32 bytes, empty until revealed;
+    content, cid, report: what was exchanged, its address and its scored part, empty until known
+    """
+
+    node: int
+    address: str
+    samples: int
+    commit: CommitRequest
+    join: JoinRequest
+    reply: Message
+    salt: bytes = b""
+    content: bytes = b""
+    cid: str = ""
+    report: bytes = b""
+
+    def opening(self, terms: RoundTerms) -> Reveal:
+        """Return the reveal for the ledger.
+
+        Raises CommitmentError when what was revealed is not what was committed.
+        """
+        content_digest = digest(self.cid)
+        expected = commitment(
+            chain_id=terms.chain_id,
+            task=terms.task,
+            round_number=terms.round_number,
+            participant=self.address,
+            payload=payload_hash(content_digest, self.report),
+            salt=self.salt,
+        )
+        if expected != self.commit.commitment:
+            raise CommitmentError(
+                f"{self.address} committed to 0x{self.commit.commitment.hex()} and revealed what hashes to "
+                f"0x{expected.hex()}; reveal exactly what was committed"
+            )
+        return Reveal(
+            participant=self.address,
+            content_digest=content_digest,
+            report_hash=keccak256(self.report),
+            salt=self.salt,
+        )
+
+
+def read_contribution(reply: Message, terms: RoundTerms, *, run_id: int) -> Contribution:
+    """Read a train reply and check its signatures.
+
+    Raises ReportError for a missing or mistyped field, SignatureError when another key signed.
+    """
+    record = reply.content.config_records.get(REPLY_RECORD)
+    if record is None:
+        raise ReportError(
+            f"the reply carries no {REPLY_RECORD!r} record; use ChainClientApp in place of ClientApp on the client"
+        )
+    samples = only_metrics(reply.content)[NUM_EXAMPLES]
+    assert isinstance(samples, (int, float))
+    node = reply.metadata.src_node_id
+    address = _field(record, "address", str)
+    domain = _domain(terms)
+    committed = _field(record, "commitment", bytes)
+    if len(committed) != 32:
+        raise ReportError(f"the reply's commitment has {len(committed)} bytes; 32 are needed")
+    commit = CommitRequest(
+        participant=address,
+        commitment=committed,
+        signature=Signature.from_bytes(_field(record, "signature", bytes)),
+    )
+    statement = {"participant": address, "round": terms.round_number, "commitment": committed}
+    _check(TypedData(domain=domain, primary="Commit", message=statement), commit.signature, address)
+    binding = {"participant": address, "node": node % 2**64, "run": run_id % 2**64}
+    _check(
+        TypedData(domain=domain, primary="NodeBinding", message=binding),
+        Signature.from_bytes(_field(record, "node-signature", bytes)),
+        address,
+    )
+    join = read_join(reply, terms, address)
+    salt = record.get("salt", b"")
+    return Contribution(
+        node=node,
+        address=address,
+        samples=int(samples),
+        commit=commit,
+        join=join,
+        reply=reply,
+        salt=salt if isinstance(salt, bytes) else b"",
+    )
+
+
+def read_join(reply: Message, terms: RoundTerms, address: str) -> JoinRequest:
+    """Read the wish to join out of a reply and check its signature.
+
+    Raises ReportError for a missing or mistyped field, SignatureError when another key signed.
+    """
+    record = reply.content.config_records.get(REPLY_RECORD, ConfigRecord())
+    stake = _field(record, "stake", str)
+    if not stake.isdecimal() or int(stake) >= 2**96:
+        raise ReportError(f"the reply's stake is {stake!r}; a number of token units below 2^96 is needed")
+    samples = _field(record, "samples", int)
+    if samples < 0:
+        raise ReportError(f"the reply declares {samples} samples; 0 or more are needed")
+    join = JoinRequest(
+        participant=address,
+        stake=int(stake),
+        samples=samples,
+        deadline=terms.deadline,
+        signature=Signature.from_bytes(_field(record, "join-signature", bytes)),
+        permit=Signature.from_bytes(_field(record, "permit-signature", bytes)),
+    )
+    wish = {"participant": address, "stake": join.stake, "samples": samples, "deadline": terms.deadline}
+    _check(TypedData(domain=_domain(terms), primary="Join", message=wish), join.signature, address)
+    return join
+
+
+def read_reveal(reply: Message, contribution: Contribution, terms: RoundTerms) -> None:
+    """Add the salt and the content of a reveal reply to its contribution.
+
+    Raises ReportError for a missing or mistyped field, or a reveal of another round.
+    """
+    record = reply.content.config_records.get(REPLY_RECORD)
+    if record is None:
+        raise ReportError(f"the reveal carries no {REPLY_RECORD!r} record; use ChainClientApp on the client")
+    if _field(record, "round", int) != terms.round_number:
+        raise ReportError(f"the reveal is of round {record['round']!r}, not {terms.round_number}; the client missed a round")
+    contribution.salt = _field(record, "salt", bytes)
+    if len(contribution.salt) != 32:
+        raise ReportError(f"the reveal's salt has {len(contribution.salt)} bytes; 32 are needed")
+    contribution.content = _field(record, "content", bytes)
+
+
+def _domain(terms: RoundTerms) -> Domain:
+    return Domain(name="FederatedTask", version="1", chain_id=terms.chain_id, contract=terms.task)
+
+
+def _check(statement: TypedData, signature: Signature, address: str) -> None:
+    signer = recover(statement, signature)
+    if signer != address:
+        raise SignatureError(
+            f"the {statement.primary} statement of {address} is signed by {signer}; sign with the participant's own key"
+        )
+
+
+def _field(record: ConfigRecord, key: str, kind: type[Kind]) -> Kind:
+    value = record.get(key)
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise ReportError(f"the reply's field {key!r} is {type(value).__name__}; {kind.__name__} is needed")
+    return value

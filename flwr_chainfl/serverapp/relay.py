@@ -1,0 +1,233 @@
+"""The relay: brings what participants signed to the ledger, and posts, pays and closes."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from flwr_chainfl.errors import ContractError
+from flwr_chainfl.ledger import CommitRequest, JoinRequest, Ledger, Receipt, Reveal, Task, TaskStatus
+
+log = logging.getLogger("flwr")
+
+BATCH = 100
+"""Signed requests in one transaction."""
+
+Item = TypeVar("Item")
+OnRefusal = Callable[[str, str], None]
+"""Called with a participant's address and the reason."""
+
+
+@dataclass(frozen=True)
+class Posting:
+    """Scores that wait for the end of their challenge window.
+
+    participants: checksummed, ascending; scores: WAD; deadline: seconds since 1970
+    """
+
+    round_number: int
+    participants: list[str]
+    scores: list[int]
+    deadline: int
+
+
+@dataclass(frozen=True)
+class Payment:
+    """What a participant got for a round: the ledger's receipt. Amounts in token units, score in WAD."""
+
+    round_number: int
+    participant: str
+    score: int
+    payout: int
+    slashed: int
+
+
+class Relay:
+    """Sends transactions for a task, counts their gas, and keeps what is still to be paid.
+
+    One participant's refused request never stops the others': a batch that is refused is sent again one by one.
+    """
+
+    def __init__(self, ledger: Ledger, task: Task, *, token: str, bond: int) -> None:
+        self.ledger = ledger
+        self.task = task
+        self.token = token
+        self.bond = bond
+        self.pending: list[Posting] = []
+        self._gas: defaultdict[str, int] = defaultdict(int)
+        self._events: list[tuple[str, dict[str, Any]]] = []
+        self._stakes: dict[str, int] = {}
+
+    def take_gas(self) -> dict[str, int]:
+        """Return the gas used since the last call, by operation."""
+        used = dict(self._gas)
+        self._gas.clear()
+        return used
+
+    def history(self, *, whole: bool) -> list[tuple[str, dict[str, Any]]]:
+        """Return the task's events: all of them from the chain, or those of this relay's own transactions."""
+        return self.task.events() if whole else self._events
+
+    def staked(self, participant: str) -> int:
+        """Return what is left of a participant's stake, token units; after a withdrawal, what was left then."""
+        if self.task.status != TaskStatus.COMPLETED:
+            self._stakes[participant] = self.task.member(participant).stake
+        return self._stakes.get(participant, 0)
+
+    def initialize(self, terms_cid: str, *, rounds: int, pool: int) -> None:
+        """Fund the task with `pool` token units."""
+        self._count("initializeTask", self.task.initialize(terms_cid, rounds=rounds, pool=pool))
+
+    def extend(self, reward: int) -> None:
+        """Fund one more round with `reward` token units."""
+        self._count("extendTask", self.task.extend(rounds=1, pool=reward))
+
+    def join(self, requests: Sequence[JoinRequest], on_refusal: OnRefusal) -> list[str]:
+        """Bring wishes to join, ascending by address; return the addresses that are members now."""
+        ordered = sorted(requests, key=lambda request: address_order(request.participant))
+        done = self._batched("join", ordered, self.task.join_for, on_refusal)
+        if done and self.task.status == TaskStatus.OPEN:
+            try:
+                self._count("start", self.task.start())
+            except ContractError as error:
+                log.warning("The task cannot start yet: %s", error)
+        return [request.participant for request in done]
+
+    def open_round(self, participants: Sequence[str]) -> None:
+        """Open the ledger's next round for the participants that contribute."""
+        positions = sorted(self.task.member(participant).position for participant in participants)
+        self._count("nextRound", self.task.next_round(positions))
+
+    def commit(
+        self, round_number: int, requests: Sequence[CommitRequest], on_refusal: OnRefusal
+    ) -> list[str]:
+        """Bring signed commitments; return the addresses that were taken."""
+        done = self._batched(
+            "commit", requests, lambda batch: self.task.commit_for(round_number, batch), on_refusal
+        )
+        return [request.participant for request in done]
+
+    def reveal(self, round_number: int, reveals: Sequence[Reveal], on_refusal: OnRefusal) -> list[str]:
+        """Open commitments; return the addresses that were taken."""
+        if not reveals:
+            return []
+        opened = self.task.round(round_number)
+        if opened.committed < opened.selected:
+            self.ledger.chain.advance_past(opened.commit_deadline)
+        done = self._batched(
+            "reveal", reveals, lambda batch: self.task.reveal(round_number, batch), on_refusal
+        )
+        return [request.participant for request in done]
+
+    def slash_missing(self, round_number: int, participants: Sequence[str]) -> dict[str, int]:
+        """Slash those that committed and did not reveal, once the time to reveal is over.
+
+        returns: token units by address
+        """
+        if not participants:
+            return {}
+        self.ledger.chain.advance_past(self.task.round(round_number).reveal_deadline)
+        receipt = self._count("slashMissing", self.task.slash_missing(round_number, participants))
+        return {
+            arguments["participant"]: arguments["amount"]
+            for name, arguments in self.task.events_of(receipt)
+            if name == "MissingRevealSlashed"
+        }
+
+    def post(self, round_number: int, participants: Sequence[str], scores: Sequence[int]) -> None:
+        """Post scores against this account's bond; nobody revealed: void the round."""
+        if not participants:
+            self.ledger.chain.advance_past(self.task.round(round_number).reveal_deadline)
+            self._count("voidRound", self.task.void_round(round_number))
+            return
+        self._count("postScores", self.task.post_scores(round_number, participants, scores))
+        deadline = self.task.round(round_number).settle_deadline
+        self.pending.append(Posting(round_number, list(participants), list(scores), deadline))
+
+    def settle(self, *, wait: bool) -> list[Payment]:
+        """Pay the postings whose challenge window is over, or with `wait` all of them; return what was paid.
+
+        A posting that somebody challenged is left to the challenge.
+        """
+        payments: list[Payment] = []
+        left: list[Posting] = []
+        for posting in self.pending:
+            if wait:
+                self.ledger.chain.advance_past(posting.deadline)
+            elif self.ledger.chain.now() <= posting.deadline:
+                left.append(posting)
+                continue
+            try:
+                receipt = self._count(
+                    "distributeRewards",
+                    self.task.distribute_rewards(posting.round_number, posting.participants, posting.scores),
+                )
+            except ContractError as error:
+                if error.name == "DeadlineNotReached":
+                    left.append(posting)
+                else:
+                    log.warning("Round %d is not paid: %s", posting.round_number, error)
+                continue
+            payments.extend(self.payments(receipt))
+        self.pending = left
+        return payments
+
+    def payments(self, receipt: Receipt) -> list[Payment]:
+        """Return the receipts of one transaction."""
+        return [
+            Payment(a["round"], a["participant"], a["score"], a["payout"], a["slashed"])
+            for name, a in self.task.events_of(receipt)
+            if name == "Receipt"
+        ]
+
+    def close(self) -> None:
+        """Complete the task and send everybody what is theirs."""
+        for participant in self.task.members():
+            self.staked(participant)
+        if self.task.status in (TaskStatus.OPEN, TaskStatus.RUNNING):
+            self._count("completeTask", self.task.complete())
+        owners = [*sorted(self.task.members(), key=address_order), self.task.requester]
+        for start in range(0, len(owners), BATCH):
+            self._count("withdraw", self.task.withdraw(owners[start : start + BATCH]))
+
+    def _batched(
+        self,
+        operation: str,
+        items: Sequence[Item],
+        send: Callable[[Sequence[Item]], Receipt],
+        on_refusal: OnRefusal,
+    ) -> list[Item]:
+        done: list[Item] = []
+        for start in range(0, len(items), BATCH):
+            batch = items[start : start + BATCH]
+            try:
+                self._count(operation, send(batch))
+                done.extend(batch)
+            except ContractError as batch_error:
+                if len(batch) == 1:
+                    on_refusal(_participant(batch[0]), str(batch_error))
+                    continue
+                for item in batch:
+                    try:
+                        self._count(operation, send([item]))
+                        done.append(item)
+                    except ContractError as error:
+                        on_refusal(_participant(item), str(error))
+        return done
+
+    def _count(self, operation: str, receipt: Receipt) -> Receipt:
+        self._gas[operation] += receipt.gas_used
+        self._events.extend(self.task.events_of(receipt))
+        return receipt
+
+
+def address_order(address: str) -> int:
+    """Return an address as the number that the contract sorts by."""
+    return int(address, 16)
+
+
+def _participant(item: Any) -> str:
+    return str(item.participant)

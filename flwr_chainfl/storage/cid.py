@@ -1,0 +1,105 @@
+"""Content addresses equal to an IPFS node's: CIDv1, raw leaves, 1 MiB chunks, 1024 links (profile unixfs-v1-2025)."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+
+from flwr_chainfl.errors import AddressError
+
+CHUNK_BYTES = 1 << 20
+LINKS_PER_NODE = 1024
+
+_RAW = 0x55
+_DAG_PB = 0x70
+_SHA2_256 = 0x12
+_UNIXFS_FILE = 2
+
+
+@dataclass(frozen=True)
+class _Node:
+    """A block of the tree over the chunks.
+
+    cid: binary CID; content_bytes: file bytes below it; tree_bytes: encoded bytes of it and all below it
+    """
+
+    cid: bytes
+    content_bytes: int
+    tree_bytes: int
+
+
+def address(data: bytes, *, chunk_bytes: int = CHUNK_BYTES, links: int = LINKS_PER_NODE) -> str:
+    """Return the CID of bytes, in base32.
+
+    chunk_bytes, links: other values than the defaults give addresses that a node computes only when it is
+        set to them
+
+    >>> address(b"hello world")
+    'bafkreifzjut3te7nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e'
+    """
+    view = memoryview(data)
+    nodes = [
+        _leaf(view[start : start + chunk_bytes]) for start in range(0, max(len(view), 1), chunk_bytes)
+    ]
+    while len(nodes) > 1:
+        nodes = [_parent(nodes[start : start + links]) for start in range(0, len(nodes), links)]
+    return "b" + base64.b32encode(nodes[0].cid).decode().lower().rstrip("=")
+
+
+def digest(cid: str) -> bytes:
+    """Return the 32-byte SHA-256 digest inside a CID.
+
+    Raises AddressError when it is not a base32 CIDv1 of a raw or dag-pb block with a SHA-256 digest.
+    """
+    return _parse(cid)[4:]
+
+
+def _parse(cid: str) -> bytes:
+    try:
+        padded = cid[1:].upper() + "=" * (-len(cid[1:]) % 8)
+        binary = base64.b32decode(padded) if cid.startswith("b") and cid == cid.lower() else b""
+    except ValueError:
+        binary = b""
+    if len(binary) != 36 or binary[0] != 1 or binary[1] not in (_RAW, _DAG_PB) or binary[2:4] != bytes([_SHA2_256, 32]):
+        raise AddressError(
+            f"{cid!r} is no content address; a CIDv1 in base32 of a raw or dag-pb block with SHA-256 is needed (b…)"
+        )
+    return binary
+
+
+def _cid(codec: int, block: bytes | memoryview) -> bytes:
+    return bytes([1, codec, _SHA2_256, 32]) + hashlib.sha256(block).digest()
+
+
+def _leaf(chunk: memoryview) -> _Node:
+    return _Node(_cid(_RAW, chunk), len(chunk), len(chunk))
+
+
+def _parent(children: list[_Node]) -> _Node:
+    """Encode a dag-pb node with a UnixFS file header over its children (IPLD dag-pb: links first, then data)."""
+    links = b"".join(
+        _field(2, _field(1, child.cid) + _field(2, b"") + _number(3, child.tree_bytes)) for child in children
+    )
+    size = sum(child.content_bytes for child in children)
+    header = _number(1, _UNIXFS_FILE) + _number(3, size)
+    header += b"".join(_number(4, child.content_bytes) for child in children)
+    block = links + _field(1, header)
+    return _Node(_cid(_DAG_PB, block), size, len(block) + sum(child.tree_bytes for child in children))
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def _number(tag: int, value: int) -> bytes:
+    return _varint(tag << 3) + _varint(value)
+
+
+def _field(tag: int, value: bytes) -> bytes:
+    return _varint(tag << 3 | 2) + _varint(len(value)) + value
