@@ -6,6 +6,7 @@ import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC2
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {LibBit} from "solady/src/utils/LibBit.sol";
 import {SSTORE2} from "solady/src/utils/SSTORE2.sol";
@@ -24,17 +25,24 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
 
     bytes32 private constant JOIN_TYPEHASH =
-        keccak256("Join(address participant,uint256 stake,uint64 samples,uint256 deadline)");
+        keccak256("Join(address participant,uint256 stake,uint64 samples,uint256 departures,uint256 deadline)");
     bytes32 private constant COMMIT_TYPEHASH =
         keccak256("Commit(address participant,uint32 round,bytes32 commitment)");
     uint256 private constant WAD = 1e18;
     /// @dev Keeps every later sum of scores far inside 256 bits.
     int256 private constant SCORE_BOUND = type(int128).max;
+    /// @dev A round is paid in one transaction; this many fit into 16.7 million gas (EIP-7825).
+    uint256 private constant MOST_MEMBERS = 400;
+    /// @dev After this, a posted round that nobody could pay is given up, so that a broken schedule locks nothing.
+    uint64 private constant ABANDONED_AFTER = 30 days;
+    /// @dev Lowest bit of a submission: set once it is a revealed payload hash, clear while it is a commitment.
+    bytes32 private constant REVEALED = bytes32(uint256(1));
 
     IERC20 public immutable token;
     IScorer public immutable scorer;
     ISchedule public immutable schedule;
     address public immutable requester;
+    bytes32 public immutable formula;
 
     Settings private _settings;
     TaskStatus public status;
@@ -45,13 +53,15 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
     uint96 public pool; // token units not yet in a round
     string public termsCid;
 
-    address[] private _members;
+    address[] private _members; // by position; the place of one that left goes to the next that joins
+    uint32[] private _vacant; // positions
+    mapping(address participant => uint256) public departures;
     mapping(uint256 word => uint256) private _active;
     mapping(address participant => Member) private _member;
     mapping(address owner => uint256) public balances;
     mapping(uint32 round => Round) private _rounds;
     mapping(uint32 round => mapping(uint256 word => uint256)) private _selection;
-    /// @dev A commitment; after the reveal the payload hash.
+    /// @dev A commitment, or once revealed the payload hash; told apart by the lowest bit.
     mapping(uint32 round => mapping(address participant => bytes32)) private _submissions;
     mapping(uint32 round => mapping(address participant => address)) private _reports;
 
@@ -66,19 +76,21 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
     }
 
     constructor(Settings memory s) EIP712("FederatedTask", "1") {
-        if (s.minimumMembers == 0) revert InvalidSetting("minimumMembers", s.minimumMembers, 1);
+        if (s.minimumMembers == 0) revert SettingTooSmall("minimumMembers", s.minimumMembers, 1);
         if (s.maximumMembers < s.minimumMembers) {
-            revert InvalidSetting("maximumMembers", s.maximumMembers, s.minimumMembers);
+            revert SettingTooSmall("maximumMembers", s.maximumMembers, s.minimumMembers);
         }
-        if (s.commitSeconds == 0) revert InvalidSetting("commitSeconds", 0, 1);
-        if (s.revealSeconds == 0) revert InvalidSetting("revealSeconds", 0, 1);
-        if (s.settleSeconds == 0) revert InvalidSetting("settleSeconds", 0, 1);
-        if (s.challengeSeconds == 0) revert InvalidSetting("challengeSeconds", 0, 1);
-        if (s.missingSlashBps > 10_000) revert InvalidSetting("missingSlashBps", s.missingSlashBps, 0);
+        if (s.maximumMembers > MOST_MEMBERS) revert SettingTooLarge("maximumMembers", s.maximumMembers, MOST_MEMBERS);
+        if (s.commitSeconds == 0) revert SettingTooSmall("commitSeconds", 0, 1);
+        if (s.revealSeconds == 0) revert SettingTooSmall("revealSeconds", 0, 1);
+        if (s.settleSeconds == 0) revert SettingTooSmall("settleSeconds", 0, 1);
+        if (s.challengeSeconds == 0) revert SettingTooSmall("challengeSeconds", 0, 1);
+        if (s.missingSlashBps > 10_000) revert SettingTooLarge("missingSlashBps", s.missingSlashBps, 10_000);
         token = IERC20(s.token);
         scorer = IScorer(s.scorer);
         schedule = ISchedule(s.schedule);
         requester = msg.sender;
+        formula = IScorer(s.scorer).version();
         _settings = s;
     }
 
@@ -126,7 +138,8 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
         if (finalRounds != round) revert RoundNotFinal(finalRounds + 1);
         if (msg.sender != requester) {
             if (round == 0) revert NotRequester(msg.sender, requester);
-            uint64 idleAfter = _rounds[round].revealDeadline + 2 * _settings.settleSeconds + 2 * _settings.challengeSeconds;
+            uint64 idleAfter = _rounds[round].revealDeadline + 2 * uint64(_settings.settleSeconds)
+                + 2 * uint64(_settings.challengeSeconds);
             if (round < rounds && block.timestamp <= idleAfter) revert DeadlineNotReached(idleAfter);
         }
         status = TaskStatus.Completed;
@@ -145,15 +158,23 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
         _join(msg.sender, stake, samples);
     }
 
-    /// @notice Join members that signed for it; anyone may relay.
+    /// @notice Join members that signed for it; anyone may relay. Those that are members already are passed over.
     function joinTaskFor(JoinRequest[] calldata requests) external nonReentrant {
         for (uint256 i; i < requests.length; ++i) {
             JoinRequest calldata request = requests[i];
+            if (_member[request.participant].position != 0) continue;
             if (block.timestamp > request.deadline) revert SignatureExpired(request.participant, request.deadline);
             _verify(
                 request.participant,
                 keccak256(
-                    abi.encode(JOIN_TYPEHASH, request.participant, request.stake, request.samples, request.deadline)
+                    abi.encode(
+                        JOIN_TYPEHASH,
+                        request.participant,
+                        request.stake,
+                        request.samples,
+                        departures[request.participant],
+                        request.deadline
+                    )
                 ),
                 request.signature
             );
@@ -171,13 +192,17 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
         }
     }
 
-    /// @notice Leave: the caller's stake, less slashes, becomes withdrawable. Its last round must be final.
+    /// @notice Leave: the caller's stake, less slashes, becomes withdrawable. Its last round must be final; if it
+    ///         committed there and did not reveal, it pays for that first.
     function removeWorker() external {
         Member storage member = _member[msg.sender];
         if (member.position == 0) revert NotMember(msg.sender);
         if (member.committedRound > finalRounds) revert RoundNotFinal(member.committedRound);
+        if (_isMissing(member.committedRound, msg.sender)) pool += _slashMissing(member.committedRound, msg.sender);
         uint256 index = member.position - 1;
         uint256 stake = member.stake;
+        _vacant.push(member.position);
+        ++departures[msg.sender];
         _active[index >> 8] &= ~(1 << (index & 255));
         --activeMembers;
         delete _member[msg.sender];
@@ -216,10 +241,15 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
         _commit(round_, msg.sender, commitment);
     }
 
-    /// @notice Commit for members that signed for it; anyone may relay.
+    /// @notice Commit for members that signed for it; anyone may relay. Commitments that were made already are passed
+    ///         over.
     function commitFor(uint32 round_, CommitRequest[] calldata requests) external {
         for (uint256 i; i < requests.length; ++i) {
             CommitRequest calldata request = requests[i];
+            if (
+                _member[request.participant].committedRound == round_
+                    && _submissions[round_][request.participant] == request.commitment & ~REVEALED
+            ) continue;
             _verify(
                 request.participant,
                 keccak256(abi.encode(COMMIT_TYPEHASH, request.participant, round_, request.commitment)),
@@ -229,35 +259,51 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
         }
     }
 
-    /// @notice Open commitments, once no more can be made.
-    function reveal(uint32 round_, Reveal[] calldata reveals) external {
-        Round storage r = _current(round_);
-        if (!_commitsClosed(r)) revert CommitPhaseOpen(round_, r.commitDeadline);
-        if (block.timestamp > r.revealDeadline) revert RevealPhaseClosed(round_, r.revealDeadline);
+    /// @notice Open commitments, once no more can be made; those opened already are passed over.
+    /// @dev The requester vouches with this that it has the reports: it is the one that posts, and has to publish them
+    ///      when challenged. A member that it leaves out reveals by itself, in full, with `revealReport`.
+    function reveal(uint32 round_, Reveal[] calldata reveals) external onlyRequester {
+        Round storage r = _inRevealPhase(round_);
+        uint32 count;
         for (uint256 i; i < reveals.length; ++i) {
-            _reveal(round_, reveals[i]);
+            if (_reveal(round_, reveals[i])) ++count;
         }
-        r.revealed += uint32(reveals.length);
+        r.revealed += count;
     }
 
-    /// @notice Slash members that committed and did not reveal; what they lose joins the round's budget.
+    /// @notice Open a commitment together with the whole report, so that everybody has it; whoever knows it may call.
+    function revealReport(
+        uint32 round_,
+        address participant,
+        bytes32 contentDigest,
+        bytes calldata report,
+        bytes32 salt
+    ) external {
+        Round storage r = _inRevealPhase(round_);
+        if (!_reveal(round_, Reveal(participant, contentDigest, keccak256(report), salt))) return;
+        ++r.revealed;
+        emit ReportRevealed(round_, participant, report);
+    }
+
+    /// @notice Slash members that committed and did not reveal; those that did not owe a reveal are passed over.
+    /// @dev What they lose joins the round's budget, or the pool once the round is paid or void.
     function slashMissing(uint32 round_, address[] calldata participants) external {
-        Round storage r = _current(round_);
-        if (!_revealsClosed(r)) revert RevealPhaseOpen(round_, r.revealDeadline);
+        if (status != TaskStatus.Running) revert WrongTaskStatus(status, TaskStatus.Running);
+        Round storage r = _rounds[round_];
+        if (r.status == RoundStatus.None) revert WrongRound(round_, round);
+        if (r.status == RoundStatus.Open && !_revealsClosed(r)) revert RevealPhaseOpen(round_, r.revealDeadline);
+        uint96 total;
         for (uint256 i; i < participants.length; ++i) {
-            Member storage member = _member[participants[i]];
-            if (member.committedRound != round_ || _submissions[round_][participants[i]] == 0) {
-                revert NotCommitted(participants[i], round_);
-            }
-            if (member.revealedRound == round_) revert AlreadyRevealed(participants[i], round_);
-            delete _submissions[round_][participants[i]];
-            r.budget += uint96(_slashMissing(round_, participants[i]));
+            if (_isMissing(round_, participants[i])) total += _slashMissing(round_, participants[i]);
         }
+        if (r.status >= RoundStatus.Paid) pool += total;
+        else r.budget += total;
     }
 
     // ------------------------------------------------------------ settlement
 
-    /// @notice Post the scores of all that revealed, against a bond from the caller's allowance.
+    /// @notice Post the scores of all that revealed, against a bond from the caller's balance here or its allowance.
+    /// @dev The first half of the settlement period is the requester's; then anyone may post.
     /// @param participants Ascending by address.
     /// @param scores WAD.
     function postScores(uint32 round_, address[] calldata participants, int256[] calldata scores)
@@ -266,6 +312,9 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
     {
         Round storage r = _current(round_);
         if (!_revealsClosed(r)) revert RevealPhaseOpen(round_, r.revealDeadline);
+        uint64 openToAll = r.settleDeadline - _settings.settleSeconds / 2;
+        if (msg.sender != requester && block.timestamp <= openToAll) revert NotRequester(msg.sender, requester);
+        if (r.revealed == 0) revert NobodyRevealed(round_);
         if (participants.length != r.revealed) revert LengthMismatch(participants.length, r.revealed);
         if (scores.length != r.revealed) revert LengthMismatch(scores.length, r.revealed);
         address previous;
@@ -281,12 +330,12 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
         r.postingHash = keccak256(abi.encode(participants, scores));
         r.settleDeadline = uint64(block.timestamp) + _settings.challengeSeconds;
         emit ScoresPosted(round_, msg.sender, participants, scores);
-        _pull(msg.sender, _settings.bond);
+        _takeBond(msg.sender);
     }
 
-    /// @notice Dispute a posting, against a bond from the caller's allowance.
-    /// @dev From here the reports have to be published on chain; those that are not by the deadline count as not
-    ///      revealed. A poster publishes what its posting rests on.
+    /// @notice Dispute a posting, against a bond from the caller's balance here or its allowance.
+    /// @dev From here the reports have to be published on chain; those that are not by the deadline score 0 and are
+    ///      nobody's peer. A poster publishes what its posting rests on.
     function challenge(uint32 round_) external nonReentrant {
         Round storage r = _inStatus(round_, RoundStatus.Posted);
         if (block.timestamp > r.settleDeadline) revert DeadlinePassed(r.settleDeadline);
@@ -294,7 +343,7 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
         r.challenger = msg.sender;
         r.settleDeadline = uint64(block.timestamp) + _settings.challengeSeconds;
         emit PostingChallenged(round_, msg.sender);
-        _pull(msg.sender, _settings.bond);
+        _takeBond(msg.sender);
     }
 
     /// @notice Put a revealed report on chain for a challenged round; anyone may.
@@ -302,7 +351,7 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
         Round storage r = _inStatus(round_, RoundStatus.Challenged);
         if (block.timestamp > r.settleDeadline) revert DeadlinePassed(r.settleDeadline);
         if (_reports[round_][participant] != address(0)) revert AlreadyPublished(participant, round_);
-        bytes32 payloadHash = keccak256(abi.encode(contentDigest, keccak256(report)));
+        bytes32 payloadHash = _payloadHash(contentDigest, keccak256(report));
         if (_submissions[round_][participant] != payloadHash) {
             revert PayloadMismatch(participant, payloadHash, _submissions[round_][participant]);
         }
@@ -322,7 +371,7 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
         if (r.published < participants.length && block.timestamp <= r.settleDeadline) {
             revert ReportsMissing(r.published, uint32(participants.length), r.settleDeadline);
         }
-        int256[] memory computed = _computeScores(round_, r, participants);
+        int256[] memory computed = _computeScores(round_, participants);
         bool upheld = keccak256(abi.encode(computed)) == keccak256(abi.encode(scores));
         address winner = upheld ? r.poster : r.challenger;
         balances[winner] += 2 * uint256(_settings.bond);
@@ -342,8 +391,9 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
         _pay(round_, r, participants, scores);
     }
 
-    /// @notice Give up a round that cannot be paid: nobody revealed, nobody posted in time, or a challenge was never
-    ///         resolved. Its budget returns to the pool, bonds to their owners. Anyone may call.
+    /// @notice Give up a round that cannot be paid: nobody revealed, nobody posted in time, a challenge was never
+    ///         resolved, or the schedule has failed for 30 days. Its budget returns to the pool, bonds to their
+    ///         owners. Anyone may call.
     function voidRound(uint32 round_) external {
         Round storage r = _rounds[round_];
         if (r.status == RoundStatus.Open) {
@@ -354,6 +404,10 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
             if (block.timestamp <= deadline) revert DeadlineNotReached(deadline);
             balances[r.poster] += _settings.bond;
             balances[r.challenger] += _settings.bond;
+        } else if (r.status == RoundStatus.Posted) {
+            uint64 abandoned = r.settleDeadline + ABANDONED_AFTER;
+            if (block.timestamp <= abandoned) revert DeadlineNotReached(abandoned);
+            balances[r.poster] += _settings.bond;
         } else {
             revert WrongRoundStatus(round_, r.status, RoundStatus.Open);
         }
@@ -390,7 +444,7 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
         return _settings;
     }
 
-    /// @notice All that ever joined, in that order; left members included.
+    /// @notice The members by position, and in vacant positions those that left.
     function members() external view returns (address[] memory) {
         return _members;
     }
@@ -403,7 +457,8 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
         return _rounds[round_];
     }
 
-    /// @notice A participant's commitment in a round; after its reveal the payload hash.
+    /// @notice A participant's commitment in a round, its lowest bit cleared; after its reveal
+    ///         keccak256(abi.encode(contentDigest, reportHash)), its lowest bit set.
     function submissionOf(uint32 round_, address participant) external view returns (bytes32) {
         return _submissions[round_][participant];
     }
@@ -431,10 +486,11 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
         if (stake < _settings.minimumStake) revert StakeTooSmall(participant, stake, _settings.minimumStake);
         Member storage member = _member[participant];
         if (member.position != 0) revert AlreadyJoined(participant);
-        if (_members.length == _settings.maximumMembers) revert TooManyMembers(_members.length + 1, _settings.maximumMembers);
+        if (activeMembers == _settings.maximumMembers) {
+            revert TooManyMembers(uint256(activeMembers) + 1, _settings.maximumMembers);
+        }
 
-        uint256 index = _members.length;
-        _members.push(participant);
+        uint256 index = _seat(participant);
         _active[index >> 8] |= 1 << (index & 255);
         ++activeMembers;
         member.stake = stake;
@@ -442,6 +498,19 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
         member.position = uint32(index + 1);
         emit ParticipantJoined(participant, stake, samples);
         _pull(participant, stake);
+    }
+
+    /// @dev Give a newcomer the newest vacant position, or a new one; returns its index, from 0.
+    function _seat(address participant) private returns (uint256 index) {
+        uint256 vacancies = _vacant.length;
+        if (vacancies == 0) {
+            index = _members.length;
+            _members.push(participant);
+        } else {
+            index = _vacant[vacancies - 1] - 1;
+            _vacant.pop();
+            _members[index] = participant;
+        }
     }
 
     function _select(uint32 round_, uint256[] calldata selection) private returns (uint256 selected) {
@@ -463,7 +532,9 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
         uint256 index = member.position - 1;
         if (_selection[round_][index >> 8] & (1 << (index & 255)) == 0) revert NotSelected(participant, round_);
         if (member.committedRound == round_) revert AlreadyCommitted(participant, round_);
+        commitment &= ~REVEALED;
         if (commitment == 0) revert EmptyCommitment(participant);
+        if (member.stake == 0 && _settings.minimumStake > 0) revert StakeTooSmall(participant, 0, 1);
         if (block.timestamp > r.commitDeadline) revert DeadlinePassed(r.commitDeadline);
         member.committedRound = round_;
         ++r.committed;
@@ -471,50 +542,59 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
         emit Committed(round_, participant, commitment);
     }
 
-    function _reveal(uint32 round_, Reveal calldata opened) private {
+    /// @dev Returns false for a commitment that is open already.
+    function _reveal(uint32 round_, Reveal memory opened) private returns (bool) {
         Member storage member = _member[opened.participant];
         if (member.committedRound != round_) revert NotCommitted(opened.participant, round_);
-        if (member.revealedRound == round_) revert AlreadyRevealed(opened.participant, round_);
+        if (member.revealedRound == round_) return false;
         bytes32 payloadHash = keccak256(abi.encode(opened.contentDigest, opened.reportHash));
         bytes32 commitment = keccak256(
             abi.encode(block.chainid, address(this), round_, opened.participant, payloadHash, opened.salt)
-        );
+        ) & ~REVEALED;
         bytes32 expected = _submissions[round_][opened.participant];
         if (commitment != expected) revert CommitmentMismatch(opened.participant, commitment, expected);
         member.revealedRound = round_;
-        _submissions[round_][opened.participant] = payloadHash;
+        _submissions[round_][opened.participant] = payloadHash | REVEALED;
         emit Revealed(round_, opened.participant, opened.contentDigest, opened.reportHash, opened.salt);
+        return true;
     }
 
-    function _slashMissing(uint32 round_, address participant) private returns (uint256 amount) {
+    /// @dev Whether a participant committed in a round and has not revealed, nor been slashed for it.
+    function _isMissing(uint32 round_, address participant) private view returns (bool) {
+        bytes32 submission = _submissions[round_][participant];
+        return submission != 0 && submission & REVEALED == 0;
+    }
+
+    function _slashMissing(uint32 round_, address participant) private returns (uint96 amount) {
         Member storage member = _member[participant];
-        amount = uint256(member.stake) * _settings.missingSlashBps / 10_000;
-        member.stake -= uint96(amount);
+        delete _submissions[round_][participant];
+        amount = uint96(uint256(member.stake) * _settings.missingSlashBps / 10_000);
+        member.stake -= amount;
         emit MissingRevealSlashed(round_, participant, amount);
     }
 
-    /// @dev Scores in the order of `participants`; one whose report was not published scores 0 and is slashed as if
-    ///      it had not revealed.
-    function _computeScores(uint32 round_, Round storage r, address[] calldata participants)
+    /// @dev Scores in the order of `participants`; one whose report was not published scores 0.
+    function _computeScores(uint32 round_, address[] calldata participants)
         private
+        view
         returns (int256[] memory computed)
     {
         uint256 n = participants.length;
-        uint256 published = r.published;
+        uint256 published;
+        for (uint256 i; i < n; ++i) {
+            if (_reports[round_][participants[i]] != address(0)) ++published;
+        }
         bytes[] memory reports = new bytes[](published);
         uint64[] memory samples = new uint64[](published);
         uint256[] memory positions = new uint256[](published);
         uint256 next;
         for (uint256 i; i < n; ++i) {
             address pointer = _reports[round_][participants[i]];
-            if (pointer == address(0)) {
-                r.budget += uint96(_slashMissing(round_, participants[i]));
-            } else {
-                reports[next] = SSTORE2.read(pointer);
-                samples[next] = _member[participants[i]].samples;
-                positions[next] = i;
-                ++next;
-            }
+            if (pointer == address(0)) continue;
+            reports[next] = SSTORE2.read(pointer);
+            samples[next] = _member[participants[i]].samples;
+            positions[next] = i;
+            ++next;
         }
         int256[] memory scores = scorer.score(reports, samples);
         computed = new int256[](n);
@@ -533,7 +613,7 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
         uint256 paid = _credit(participants, amounts);
         if (paid > budget) revert ScheduleOverspent(paid, budget);
         _emitReceipts(round_, participants, scores, amounts, slashed);
-        pool += uint96(budget - paid);
+        pool += SafeCast.toUint96(budget - paid);
         _close(r, RoundStatus.Paid);
         emit RoundPaid(round_, paid, totalSlashed, budget - paid);
     }
@@ -553,7 +633,6 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
         uint256[] memory amounts,
         uint256[] memory slashed
     ) private {
-        bytes32 formula = scorer.version();
         for (uint256 i; i < participants.length; ++i) {
             address participant = participants[i];
             bytes32 payloadHash = _submissions[round_][participant];
@@ -590,6 +669,13 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
         finalRounds = through;
     }
 
+    /// @dev From what the contract owes the account already, else from its allowance.
+    function _takeBond(address from) private {
+        uint256 bond = _settings.bond;
+        if (balances[from] >= bond) balances[from] -= bond;
+        else _pull(from, bond);
+    }
+
     function _pull(address from, uint256 amount) private {
         if (amount == 0) return;
         uint256 before = token.balanceOf(address(this));
@@ -611,6 +697,17 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
     function _inStatus(uint32 round_, RoundStatus expected) private view returns (Round storage r) {
         r = _rounds[round_];
         if (r.status != expected) revert WrongRoundStatus(round_, r.status, expected);
+    }
+
+    /// @dev The round, in which commitments can be opened now.
+    function _inRevealPhase(uint32 round_) private view returns (Round storage r) {
+        r = _current(round_);
+        if (!_commitsClosed(r)) revert CommitPhaseOpen(round_, r.commitDeadline);
+        if (block.timestamp > r.revealDeadline) revert RevealPhaseClosed(round_, r.revealDeadline);
+    }
+
+    function _payloadHash(bytes32 contentDigest, bytes32 reportHash) private pure returns (bytes32) {
+        return keccak256(abi.encode(contentDigest, reportHash)) | REVEALED;
     }
 
     function _checkPosting(Round storage r, address[] calldata participants, int256[] calldata scores) private view {

@@ -40,7 +40,7 @@ def compiler() -> Path:
 
 def compile_contracts() -> dict[str, str]:
     """Return the artifact text of each deployable contract, by file name."""
-    own = sorted(path for path in SOURCES.rglob("*.sol") if "test" not in path.relative_to(SOURCES).parts)
+    own = sorted(path for path in SOURCES.rglob("*.sol") if path.relative_to(SOURCES).parts[0] not in ("test", "out", "cache"))
     sources = {str(path.relative_to(ROOT)): path for path in own}
     for package in ("@openzeppelin/contracts", "solady/src/utils"):
         for path in sorted((ROOT / "node_modules" / package).rglob("*.sol")):
@@ -78,7 +78,8 @@ def _compile(request: dict[str, Any]) -> dict[str, Any]:
     except solcx.exceptions.SolcError as error:
         messages = json.loads(error.stdout_data or "{}").get("errors", [])
     for message in messages:
-        print(message["formattedMessage"], file=sys.stderr)
+        if message["severity"] == "error" or message.get("sourceLocation", {}).get("file", "").startswith("contracts/"):
+            print(message["formattedMessage"], file=sys.stderr)
     if any(message["severity"] == "error" for message in messages):
         sys.exit(1)
     return output

@@ -82,8 +82,9 @@ interface IFederatedTask {
         bytes32 vs;
     }
 
-    /// @notice EIP-712 `Join(address participant,uint256 stake,uint64 samples,uint256 deadline)`, and the
-    ///         ERC-2612 permit of the same stake and deadline.
+    /// @notice EIP-712 `Join(address participant,uint256 stake,uint64 samples,uint256 departures,uint256 deadline)`,
+    ///         and the ERC-2612 permit of the same stake and deadline. `departures` is how often the participant has
+    ///         left this task, so that the wish of one that left cannot be replayed.
     struct JoinRequest {
         address participant;
         uint96 stake;
@@ -100,7 +101,7 @@ interface IFederatedTask {
         Signature signature;
     }
 
-    /// @notice The preimage of a commitment; whoever knows it may reveal it.
+    /// @notice The preimage of a commitment.
     /// @param contentDigest SHA-256 digest inside the content's CID: what was exchanged in full.
     /// @param reportHash keccak256 of the report, the part that is scored.
     struct Reveal {
@@ -118,12 +119,15 @@ interface IFederatedTask {
     event RoundOpened(uint32 indexed round, uint256 budget, uint256 selected, uint64 commitDeadline, uint64 revealDeadline);
     event Committed(uint32 indexed round, address indexed participant, bytes32 commitment);
     event Revealed(uint32 indexed round, address indexed participant, bytes32 contentDigest, bytes32 reportHash, bytes32 salt);
+    /// @notice A report that was revealed in full, by its author, rather than through the requester.
+    event ReportRevealed(uint32 indexed round, address indexed participant, bytes report);
     event MissingRevealSlashed(uint32 indexed round, address indexed participant, uint256 amount);
     event ScoresPosted(uint32 indexed round, address indexed poster, address[] participants, int256[] scores);
     event PostingChallenged(uint32 indexed round, address indexed challenger);
     event ReportPublished(uint32 indexed round, address indexed participant, bytes32 contentDigest);
     event ChallengeResolved(uint32 indexed round, bool upheld, address winner, int256[] scores);
     /// @notice All that is needed to recompute one participant's pay for one round.
+    /// @param payloadHash As in `submissionOf`: the hash of what was revealed, its lowest bit set.
     event Receipt(
         uint32 indexed round,
         address indexed participant,
@@ -145,7 +149,8 @@ interface IFederatedTask {
     error WrongRound(uint32 round, uint32 expected);
     error NoRounds();
     error EmptyPool();
-    error InvalidSetting(string name, uint256 value, uint256 minimum);
+    error SettingTooSmall(string name, uint256 value, uint256 minimum);
+    error SettingTooLarge(string name, uint256 value, uint256 maximum);
     error TooFewMembers(uint256 members, uint256 minimum);
     error TooManyMembers(uint256 members, uint256 maximum);
     error AlreadyJoined(address participant);
@@ -166,11 +171,11 @@ interface IFederatedTask {
     error RevealPhaseOpen(uint32 round, uint64 deadline);
     error RevealPhaseClosed(uint32 round, uint64 deadline);
     error NotCommitted(address participant, uint32 round);
-    error AlreadyRevealed(address participant, uint32 round);
     error CommitmentMismatch(address participant, bytes32 commitment, bytes32 expected);
     error LengthMismatch(uint256 length, uint256 expected);
     error ParticipantsNotAscending(address previous, address participant);
     error NotRevealed(address participant, uint32 round);
+    error NobodyRevealed(uint32 round);
     error ScoreOutOfBounds(address participant, int256 score);
     error PostingMismatch(bytes32 hash, bytes32 expected);
     error PayloadMismatch(address participant, bytes32 hash, bytes32 expected);

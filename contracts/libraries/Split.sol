@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {LibSort} from "solady/src/utils/LibSort.sol";
 
 /// @title Largest-remainder apportionment of a budget.
 /// @notice Twin of `flwr_chainfl.rewards.split`, equal to the last unit.
@@ -32,14 +33,25 @@ library Split {
             remainders[i] = mulmod(budget, weights[i], total);
             left -= parts[i];
         }
-        // The units left over are fewer than the parts with a remainder.
-        for (; left > 0; --left) {
-            uint256 largest;
-            for (uint256 i = 1; i < n; ++i) {
-                if (remainders[i] > remainders[largest]) largest = i;
+        if (left > 0) _giveToLargest(parts, remainders, left);
+    }
+
+    /// @dev Adds 1 to the `left` parts with the largest remainders; `left` is below the number of parts.
+    function _giveToLargest(uint256[] memory parts, uint256[] memory remainders, uint256 left) private pure {
+        uint256[] memory sorted = LibSort.copy(remainders);
+        LibSort.sort(sorted);
+        uint256 threshold = sorted[sorted.length - left];
+        for (uint256 i; i < parts.length; ++i) {
+            if (remainders[i] > threshold) {
+                ++parts[i];
+                --left;
             }
-            remainders[largest] = 0;
-            ++parts[largest];
+        }
+        for (uint256 i; left > 0; ++i) {
+            if (remainders[i] == threshold) {
+                ++parts[i];
+                --left;
+            }
         }
     }
 }

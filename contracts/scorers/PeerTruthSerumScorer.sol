@@ -12,11 +12,14 @@ contract PeerTruthSerumScorer is IScorer {
     uint256 public immutable tasks;
 
     error ClassesOutOfRange(uint256 classes, uint256 minimum, uint256 maximum);
-    error NoTasks();
+    error TasksOutOfRange(uint256 tasks, uint256 minimum, uint256 maximum);
+
+    /// @dev A published report is one contract's code (EIP-170), less the byte that keeps it from being run.
+    uint256 private constant MOST_TASKS = 24_575;
 
     constructor(uint256 classes_, uint256 tasks_) {
         if (classes_ < 2 || classes_ > 255) revert ClassesOutOfRange(classes_, 2, 255);
-        if (tasks_ == 0) revert NoTasks();
+        if (tasks_ == 0 || tasks_ > MOST_TASKS) revert TasksOutOfRange(tasks_, 1, MOST_TASKS);
         classes = classes_;
         tasks = tasks_;
     }
@@ -52,9 +55,13 @@ contract PeerTruthSerumScorer is IScorer {
     }
 
     function _isValid(bytes calldata report) private view returns (bool) {
-        if (report.length != tasks) return false;
-        for (uint256 t; t < report.length; ++t) {
-            if (uint8(report[t]) >= classes) return false;
+        uint256 length = report.length;
+        if (length != tasks) return false;
+        uint256 limit = classes;
+        unchecked {
+            for (uint256 t; t < length; ++t) {
+                if (uint8(report[t]) >= limit) return false;
+            }
         }
         return true;
     }

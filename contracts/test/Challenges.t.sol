@@ -81,9 +81,7 @@ contract ChallengesTest is TaskTest {
             _publish(i, round);
         }
         vm.expectRevert(
-            abi.encodeWithSelector(
-                IFederatedTask.ReportsMissing.selector, 3, 4, uint64(block.timestamp + CHALLENGE)
-            )
+            abi.encodeWithSelector(IFederatedTask.ReportsMissing.selector, 3, 4, uint64(block.timestamp + CHALLENGE))
         );
         task.resolveChallenge(round, _who(4), right);
         _publish(3, round);
@@ -224,9 +222,7 @@ contract ChallengesTest is TaskTest {
         bytes memory malformed = hex"ff";
         bytes32 payload = keccak256(abi.encode(WRONG, keccak256(malformed)));
         vm.prank(people[3]);
-        task.commit(
-            round, keccak256(abi.encode(block.chainid, address(task), round, people[3], payload, bytes32(0)))
-        );
+        task.commit(round, keccak256(abi.encode(block.chainid, address(task), round, people[3], payload, bytes32(0))));
         IFederatedTask.Reveal[] memory openings = _openings(4, round);
         openings[3] = IFederatedTask.Reveal(people[3], WRONG, keccak256(malformed), 0);
         task.reveal(round, openings);

@@ -22,9 +22,9 @@ contract CommitmentsTest is TaskTest {
         _start(2);
         uint32 round = _open();
         _commit(0, round);
-        _expectCommitRevert(0, round, WRONG, abi.encodeWithSelector(
-            IFederatedTask.AlreadyCommitted.selector, people[0], round
-        ));
+        _expectCommitRevert(
+            0, round, WRONG, abi.encodeWithSelector(IFederatedTask.AlreadyCommitted.selector, people[0], round)
+        );
     }
 
     function test_committing_late_is_refused() public {
@@ -56,9 +56,9 @@ contract CommitmentsTest is TaskTest {
         vm.prank(requester);
         task.nextRound(selection);
         assertEq(task.roundOf(1).selected, 2);
-        _expectCommitRevert(1, 1, WRONG, abi.encodeWithSelector(
-            IFederatedTask.NotSelected.selector, people[1], uint32(1)
-        ));
+        _expectCommitRevert(
+            1, 1, WRONG, abi.encodeWithSelector(IFederatedTask.NotSelected.selector, people[1], uint32(1))
+        );
         _commit(0, 1);
         _commit(2, 1);
     }
@@ -87,9 +87,9 @@ contract CommitmentsTest is TaskTest {
         vm.prank(requester);
         task.nextRound(selection);
         assertEq(task.roundOf(1).selected, 2);
-        _expectCommitRevert(255, 1, WRONG, abi.encodeWithSelector(
-            IFederatedTask.NotSelected.selector, people[255], uint32(1)
-        ));
+        _expectCommitRevert(
+            255, 1, WRONG, abi.encodeWithSelector(IFederatedTask.NotSelected.selector, people[255], uint32(1))
+        );
         _commit(256, 1);
         _commit(257, 1);
     }
@@ -97,15 +97,13 @@ contract CommitmentsTest is TaskTest {
     function test_committing_to_another_round_is_refused() public {
         _start(2);
         uint32 round = _open();
-        _expectCommitRevert(0, round + 1, WRONG, abi.encodeWithSelector(
-            IFederatedTask.WrongRound.selector, round + 1, round
-        ));
+        _expectCommitRevert(
+            0, round + 1, WRONG, abi.encodeWithSelector(IFederatedTask.WrongRound.selector, round + 1, round)
+        );
         skip(COMMIT + 1);
         task.voidRound(round);
         uint32 second = _open();
-        _expectCommitRevert(0, round, WRONG, abi.encodeWithSelector(
-            IFederatedTask.WrongRound.selector, round, second
-        ));
+        _expectCommitRevert(0, round, WRONG, abi.encodeWithSelector(IFederatedTask.WrongRound.selector, round, second));
     }
 
     function test_committing_before_any_round_is_refused() public {

@@ -62,9 +62,8 @@ abstract contract EventLedger {
             ++times["completed"];
         } else if (name == IFederatedTask.Withdrawn.selector) {
             _bookWithdrawal(_address(topics[1]), abi.decode(data, (int256)));
-        } else if (
-            name == IFederatedTask.ParticipantJoined.selector || name == IFederatedTask.ParticipantLeft.selector
-        ) {
+        } else if (name == IFederatedTask.ParticipantJoined.selector || name == IFederatedTask.ParticipantLeft.selector)
+        {
             _bookMember(name, _address(topics[1]), data);
         } else if (topics.length > 1) {
             _bookRound(name, uint32(uint256(topics[1])), topics, data);

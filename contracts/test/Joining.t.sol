@@ -20,9 +20,7 @@ contract JoiningTest is TaskTest {
 
     function test_too_small_a_stake_is_refused() public {
         vm.prank(people[0]);
-        vm.expectRevert(
-            abi.encodeWithSelector(IFederatedTask.StakeTooSmall.selector, people[0], STAKE - 1, STAKE)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IFederatedTask.StakeTooSmall.selector, people[0], STAKE - 1, STAKE));
         task.joinTask(STAKE - 1, SAMPLES);
     }
 
@@ -79,9 +77,7 @@ contract JoiningTest is TaskTest {
 
     function _expectClosed(IFederatedTask.TaskStatus status) private {
         vm.expectRevert(
-            abi.encodeWithSelector(
-                IFederatedTask.WrongTaskStatus.selector, status, IFederatedTask.TaskStatus.Open
-            )
+            abi.encodeWithSelector(IFederatedTask.WrongTaskStatus.selector, status, IFederatedTask.TaskStatus.Open)
         );
     }
 }

@@ -18,9 +18,7 @@ contract PartsTest is TaskTest {
         FederatedTask taxed = _deploy(s);
         vm.startPrank(requester);
         fee.approve(address(taxed), POOL);
-        vm.expectRevert(
-            abi.encodeWithSelector(IFederatedTask.TokenShortfall.selector, POOL - POOL / 100, POOL)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IFederatedTask.TokenShortfall.selector, POOL - POOL / 100, POOL));
         taxed.initializeTask("terms", ROUNDS, POOL);
         assertEq(fee.balanceOf(requester), POOL);
     }

@@ -76,9 +76,12 @@ contract PeerTruthSerumTest is Test {
         assertGt(scores[1], 1 ether / 2);
     }
 
-    function testFuzz_malformed_report_scores_zero_and_is_nobodys_peer(uint256 seed, uint8 n, uint8 where, bytes memory junk)
-        public
-    {
+    function testFuzz_malformed_report_scores_zero_and_is_nobodys_peer(
+        uint256 seed,
+        uint8 n,
+        uint8 where,
+        bytes memory junk
+    ) public {
         PeerTruthSerumScorer scorer = new PeerTruthSerumScorer(4, 16);
         uint256 count = bound(n, 3, 6);
         if (junk.length == 16) junk[uint8(where) % 16] = 0x04;
@@ -99,9 +102,7 @@ contract PeerTruthSerumTest is Test {
     function test_scorer_refuses_parameters_out_of_range() public {
         for (uint256 i; i < 2; ++i) {
             uint256 classes = i == 0 ? 1 : 256;
-            vm.expectRevert(
-                abi.encodeWithSelector(PeerTruthSerumScorer.ClassesOutOfRange.selector, classes, 2, 255)
-            );
+            vm.expectRevert(abi.encodeWithSelector(PeerTruthSerumScorer.ClassesOutOfRange.selector, classes, 2, 255));
             new PeerTruthSerumScorer(classes, 1);
         }
         vm.expectRevert(PeerTruthSerumScorer.NoTasks.selector);

@@ -33,9 +33,7 @@ contract PostingTest is TaskTest {
         uint32 round = _playToReveal(4);
         address[] memory who = _who(4);
         (who[1], who[2]) = (who[2], who[1]);
-        vm.expectRevert(
-            abi.encodeWithSelector(IFederatedTask.ParticipantsNotAscending.selector, people[2], people[1])
-        );
+        vm.expectRevert(abi.encodeWithSelector(IFederatedTask.ParticipantsNotAscending.selector, people[2], people[1]));
         _post(round, who, new int256[](4));
     }
 
@@ -44,9 +42,7 @@ contract PostingTest is TaskTest {
         uint32 round = _playToReveal(4);
         address[] memory who = _who(4);
         who[2] = who[1];
-        vm.expectRevert(
-            abi.encodeWithSelector(IFederatedTask.ParticipantsNotAscending.selector, people[1], people[1])
-        );
+        vm.expectRevert(abi.encodeWithSelector(IFederatedTask.ParticipantsNotAscending.selector, people[1], people[1]));
         _post(round, who, new int256[](4));
     }
 
@@ -120,9 +116,7 @@ contract PostingTest is TaskTest {
         int256[] memory scores = _rightScores(4);
         _post(round, _who(4), scores);
         skip(CHALLENGE);
-        vm.expectRevert(
-            abi.encodeWithSelector(IFederatedTask.DeadlineNotReached.selector, uint64(block.timestamp))
-        );
+        vm.expectRevert(abi.encodeWithSelector(IFederatedTask.DeadlineNotReached.selector, uint64(block.timestamp)));
         task.distributeRewards(round, _who(4), scores);
     }
 

@@ -147,8 +147,7 @@ contract RelayTest is TaskTest {
     function test_relay_cannot_swap_the_commitment() public {
         _start(2);
         uint32 round = _open();
-        IFederatedTask.CommitRequest memory request =
-            _signCommit(task, keys[people[0]], round, _commitment(0, round));
+        IFederatedTask.CommitRequest memory request = _signCommit(task, keys[people[0]], round, _commitment(0, round));
         request.commitment = WRONG;
         vm.expectPartialRevert(IFederatedTask.InvalidSignature.selector);
         task.commitFor(round, _one(request));

@@ -78,9 +78,7 @@ contract RevealsTest is TaskTest {
     function test_commitment_of_another_chain_cannot_be_revealed() public {
         IFederatedTask.Reveal[] memory openings = _openings(1, round);
         bytes32 elsewhere = keccak256(
-            abi.encode(
-                block.chainid + 1, address(task), round, people[0], _payload(0, round), openings[0].salt
-            )
+            abi.encode(block.chainid + 1, address(task), round, people[0], _payload(0, round), openings[0].salt)
         );
         vm.prank(people[0]);
         task.commit(round, elsewhere);

@@ -9,23 +9,18 @@ import {IFederatedTask} from "../interfaces/IFederatedTask.sol";
 
 /// @title What a device signs: a join with its permit, and a commitment, in the 64-byte form.
 abstract contract Signer is CommonBase {
-    function _signJoin(
-        FederatedTask task,
-        TestToken token,
-        uint256 key,
-        uint96 stake,
-        uint64 samples,
-        uint256 deadline
-    ) internal view returns (IFederatedTask.JoinRequest memory request) {
+    function _signJoin(FederatedTask task, TestToken token, uint256 key, uint96 stake, uint64 samples, uint256 deadline)
+        internal
+        view
+        returns (IFederatedTask.JoinRequest memory request)
+    {
         request.participant = vm.addr(key);
         request.stake = stake;
         request.samples = samples;
         request.deadline = deadline;
         bytes32 typeHash = keccak256("Join(address participant,uint256 stake,uint64 samples,uint256 deadline)");
         request.signature = _sign(
-            key,
-            task.domainSeparator(),
-            keccak256(abi.encode(typeHash, request.participant, stake, samples, deadline))
+            key, task.domainSeparator(), keccak256(abi.encode(typeHash, request.participant, stake, samples, deadline))
         );
         request.permit = _signPermit(task, token, key, stake, deadline);
     }
@@ -53,9 +48,8 @@ abstract contract Signer is CommonBase {
         request.participant = vm.addr(key);
         request.commitment = commitment;
         bytes32 typeHash = keccak256("Commit(address participant,uint32 round,bytes32 commitment)");
-        request.signature = _sign(
-            key, task.domainSeparator(), keccak256(abi.encode(typeHash, request.participant, round, commitment))
-        );
+        request.signature =
+            _sign(key, task.domainSeparator(), keccak256(abi.encode(typeHash, request.participant, round, commitment)));
     }
 
     function _sign(uint256 key, bytes32 domain, bytes32 structHash)

@@ -2,46 +2,21 @@
 pragma solidity ^0.8.28;
 
 import {FederatedTask} from "../FederatedTask.sol";
-import {TestToken} from "../TestToken.sol";
 import {IFederatedTask} from "../interfaces/IFederatedTask.sol";
-import {IScorer} from "../interfaces/IScorer.sol";
+import {Cast} from "./Cast.sol";
 import {EventLedger} from "./EventLedger.sol";
-import {Signer} from "./Signer.sol";
 
 /// @title Everybody who deals with a task, honest or not, doing anything at any time.
 /// @dev Each action takes one random word. It aims at what could succeed and does not care whether it does. Time is
 ///      asked of the cheat code: the compiler takes block.timestamp for the same throughout a call.
-contract TaskHandler is EventLedger, Signer {
-    FederatedTask public immutable task;
-    TestToken private immutable _token;
-    IScorer private immutable _scorer;
-    IFederatedTask.Settings private _s;
-
-    address[] private _people; // ascending
-    mapping(address person => uint256) private _key;
-    address[] private _bystanders; // who posts, challenges and meddles
+contract TaskHandler is Cast, EventLedger {
     mapping(uint32 round => address[]) private _postedWho;
     mapping(uint32 round => int256[]) private _postedScores;
 
     constructor(FederatedTask task_, uint256[] memory keys, address[] memory bystanders)
+        Cast(task_, keys, bystanders)
         EventLedger(task_.settings().bond, task_.requester())
-    {
-        task = task_;
-        _s = task_.settings();
-        _token = TestToken(_s.token);
-        _scorer = IScorer(_s.scorer);
-        for (uint256 i; i < keys.length; ++i) {
-            address person = vm.addr(keys[i]);
-            _people.push(person);
-            _key[person] = keys[i];
-        }
-        _bystanders = bystanders;
-    }
-
-    // Spreads the fuzzer's mostly small words over all their bits.
-    function _mix(uint256 word) private pure returns (uint256) {
-        return uint256(keccak256(abi.encode(word)));
-    }
+    {}
 
     modifier audited() {
         vm.recordLogs();
@@ -230,77 +205,36 @@ contract TaskHandler is EventLedger, Signer {
 
     function selectors() external pure returns (bytes4[] memory list) {
         list = new bytes4[](18);
-        (list[0], list[1], list[2], list[3]) = (this.join.selector, this.leave.selector, this.start.selector, this.extend.selector);
-        (list[4], list[5], list[6], list[7]) = (this.open.selector, this.commit.selector, this.reveal.selector, this.slash.selector);
-        (list[8], list[9], list[10]) = (this.post.selector, this.challenge.selector, this.publish.selector);
-        (list[11], list[12], list[13]) = (this.resolve.selector, this.pay.selector, this.abandon.selector);
-        (list[14], list[15], list[16]) = (this.complete.selector, this.withdraw.selector, this.wait.selector);
-        list[17] = this.play.selector;
-    }
-
-    function everybody() public view returns (address[] memory all) {
-        all = new address[](_people.length + _bystanders.length + 1);
-        for (uint256 i; i < _people.length; ++i) {
-            all[i] = _people[i];
-        }
-        for (uint256 i; i < _bystanders.length; ++i) {
-            all[_people.length + i] = _bystanders[i];
-        }
-        all[all.length - 1] = task.requester();
+        (list[0], list[1], list[2], list[3], list[4], list[5]) =
+        (
+            this.join.selector,
+            this.leave.selector,
+            this.start.selector,
+            this.extend.selector,
+            this.open.selector,
+            this.commit.selector
+        );
+        (list[6], list[7], list[8], list[9], list[10], list[11]) =
+        (
+            this.reveal.selector,
+            this.slash.selector,
+            this.post.selector,
+            this.challenge.selector,
+            this.publish.selector,
+            this.resolve.selector
+        );
+        (list[12], list[13], list[14], list[15], list[16], list[17]) =
+        (
+            this.pay.selector,
+            this.abandon.selector,
+            this.complete.selector,
+            this.withdraw.selector,
+            this.wait.selector,
+            this.play.selector
+        );
     }
 
     function postingOf(uint32 round) external view returns (address[] memory, int256[] memory) {
         return (_postedWho[round], _postedScores[round]);
-    }
-
-    function _person(uint256 word) private view returns (address) {
-        return _people[word % _people.length];
-    }
-
-    function _bystander(uint256 word) private view returns (address) {
-        return _bystanders[(word >> 9) % _bystanders.length];
-    }
-
-    // One of the five newest rounds.
-    function _round(uint256 word) private view returns (uint32) {
-        uint32 back = uint32((word >> 40) % 5);
-        return task.round() > back ? task.round() - back : task.round();
-    }
-
-    function _revealed(uint32 round) private view returns (address[] memory who) {
-        who = new address[](task.roundOf(round).revealed);
-        uint256 next;
-        for (uint256 i; i < _people.length; ++i) {
-            if (task.memberOf(_people[i]).revealedRound == round) who[next++] = _people[i];
-        }
-    }
-
-    function _scores(uint32 round, address[] memory who) private view returns (int256[] memory) {
-        bytes[] memory reports = new bytes[](who.length);
-        for (uint256 i; i < who.length; ++i) {
-            reports[i] = _report(who[i], round);
-        }
-        return _scorer.score(reports, new uint64[](who.length));
-    }
-
-    // Mostly the truth, sometimes a constant, sometimes nothing that could be scored.
-    function _report(address person, uint32 round) private pure returns (bytes memory) {
-        uint256 kind = uint256(keccak256(abi.encode(person, round))) % 8;
-        if (kind == 0) return hex"ff00";
-        if (kind < 3) return hex"000000000000";
-        return hex"000102010200";
-    }
-
-    function _digest(address person, uint32 round) private pure returns (bytes32) {
-        return keccak256(abi.encode("content", person, round));
-    }
-
-    function _salt(address person, uint32 round) private pure returns (bytes32) {
-        return keccak256(abi.encode("salt", person, round));
-    }
-
-    function _commitment(address person, uint32 round) private view returns (bytes32) {
-        bytes32 payload = keccak256(abi.encode(_digest(person, round), keccak256(_report(person, round))));
-        return keccak256(abi.encode(block.chainid, address(task), round, person, payload, _salt(person, round)));
     }
 }

@@ -10,7 +10,7 @@ import {Proportional} from "../schedules/Proportional.sol";
 import {PeerTruthSerumScorer} from "../scorers/PeerTruthSerumScorer.sol";
 import {Signer} from "./Signer.sol";
 
-/// @title The set-up that the task's tests share: a funded task, people with keys and reports, and the steps of a round.
+/// @title The set-up of the task's tests: a funded task, people with keys and reports, and the steps of a round.
 /// @dev `people` are in ascending order of address, as a posting needs them. In set-ups with four members the first
 ///      three report the truth and the fourth a constant.
 abstract contract TaskTest is Test, Signer {

@@ -93,6 +93,7 @@ def request_to_join(wallet: Wallet, terms: RoundTerms, *, samples: int, stake: i
         "participant": wallet.address,
         "stake": amount,
         "samples": samples,
+        "departures": 0,
         "deadline": terms.deadline,
     }
     permit = {

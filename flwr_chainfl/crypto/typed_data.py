@@ -16,6 +16,7 @@ _TYPES: dict[str, list[dict[str, str]]] = {
         {"name": "participant", "type": "address"},
         {"name": "stake", "type": "uint256"},
         {"name": "samples", "type": "uint64"},
+        {"name": "departures", "type": "uint256"},
         {"name": "deadline", "type": "uint256"},
     ],
     "Commit": [

@@ -13,7 +13,8 @@ class JoinRequest:
     """A signed wish to join.
 
     participant: checksummed address; stake: token units; samples: local samples declared;
-    deadline: seconds since 1970; signature: of ``Join``; permit: of the token's ``Permit``
+    deadline: seconds since 1970; signature: of ``Join`` (by one that has not left this task before);
+    permit: of the token's ``Permit``
     """
 
     participant: str

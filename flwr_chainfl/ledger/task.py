@@ -183,11 +183,17 @@ class Task:
         return self._send("commitFor", round_number, [request.as_tuple() for request in requests])
 
     def reveal(self, round_number: int, reveals: Iterable[Reveal]) -> Receipt:
-        """Open commitments."""
+        """Open commitments, as the requester."""
         return self._send("reveal", round_number, [reveal.as_tuple() for reveal in reveals])
 
+    def reveal_report(
+        self, round_number: int, participant: str, content_digest: bytes, report: bytes, salt: bytes
+    ) -> Receipt:
+        """Open a commitment together with its whole report; for a participant that the requester leaves out."""
+        return self._send("revealReport", round_number, participant, content_digest, report, salt)
+
     def slash_missing(self, round_number: int, participants: Sequence[str]) -> Receipt:
-        """Slash members that committed and did not reveal."""
+        """Slash those among members that committed and did not reveal."""
         return self._send("slashMissing", round_number, list(participants))
 
     # Settlement
@@ -270,7 +276,9 @@ class Task:
         return Round(*values)
 
     def submission(self, round_number: int, participant: str) -> bytes:
-        """Return a participant's commitment in a round; after its reveal the payload hash."""
+        """Return a participant's commitment in a round, its lowest bit 0; after its reveal the payload hash, its
+        lowest bit 1.
+        """
         return bytes(self._view("submissionOf", round_number, participant)[0])
 
     def balance(self, owner: str) -> int:

@@ -319,7 +319,7 @@ class ChainStrategy(Strategy):
             slash_per_score=self._stake // 10,
             slash_floor=self._slash_floor,
             minimum_members=1,
-            maximum_members=10_000,
+            maximum_members=400,
             commit_seconds=self._deadlines.commit,
             reveal_seconds=self._deadlines.reveal,
             settle_seconds=self._deadlines.settle,

@@ -126,7 +126,13 @@ def read_join(reply: Message, terms: RoundTerms, address: str) -> JoinRequest:
         signature=Signature.from_bytes(_field(record, "join-signature", bytes)),
         permit=Signature.from_bytes(_field(record, "permit-signature", bytes)),
     )
-    wish = {"participant": address, "stake": join.stake, "samples": samples, "deadline": terms.deadline}
+    wish = {
+        "participant": address,
+        "stake": join.stake,
+        "samples": samples,
+        "departures": 0,
+        "deadline": terms.deadline,
+    }
     _check(TypedData(domain=_domain(terms), primary="Join", message=wish), join.signature, address)
     return join
 
