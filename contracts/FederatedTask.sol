@@ -672,8 +672,12 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
     /// @dev From what the contract owes the account already, else from its allowance.
     function _takeBond(address from) private {
         uint256 bond = _settings.bond;
-        if (balances[from] >= bond) balances[from] -= bond;
-        else _pull(from, bond);
+        if (balances[from] >= bond) {
+            balances[from] -= bond;
+        } else {
+            emit BondDeposited(from, bond);
+            _pull(from, bond);
+        }
     }
 
     function _pull(address from, uint256 amount) private {

@@ -123,6 +123,8 @@ interface IFederatedTask {
     event ReportRevealed(uint32 indexed round, address indexed participant, bytes report);
     event MissingRevealSlashed(uint32 indexed round, address indexed participant, uint256 amount);
     event ScoresPosted(uint32 indexed round, address indexed poster, address[] participants, int256[] scores);
+    /// @notice A bond that came from an allowance; one taken from a balance here moves no tokens.
+    event BondDeposited(address indexed from, uint256 amount);
     event PostingChallenged(uint32 indexed round, address indexed challenger);
     event ReportPublished(uint32 indexed round, address indexed participant, bytes32 contentDigest);
     event ChallengeResolved(uint32 indexed round, bool upheld, address winner, int256[] scores);

@@ -30,12 +30,12 @@ class Conservation:
 
 
 def conservation(
-    events: Iterable[tuple[str, dict[str, Any]]], *, requester: str, bond: int, locked: int
+    events: Iterable[tuple[str, dict[str, Any]]], *, requester: str, locked: int
 ) -> Conservation:
     """Add up a task's events.
 
     events: names and arguments, as `Task.events` gives them; requester: checksummed address;
-    bond: token units of a posting's or a challenge's bond; locked: the contract's token balance
+    locked: the contract's token balance
     """
     deposited = paid = withdrawn = refunded = slashed = 0
     for name, arguments in events:
@@ -43,8 +43,8 @@ def conservation(
             deposited += arguments["pool"]
         elif name == "ParticipantJoined":
             deposited += arguments["stake"]
-        elif name in ("ScoresPosted", "PostingChallenged"):
-            deposited += bond
+        elif name == "BondDeposited":
+            deposited += arguments["amount"]
         elif name == "Receipt":
             paid += arguments["payout"]
             slashed += arguments["slashed"]

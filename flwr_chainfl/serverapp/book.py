@@ -113,7 +113,6 @@ class Book:
         totals = conservation(
             relay.history(whole=digest),
             requester=relay.ledger.chain.wallet.address,
-            bond=relay.bond,
             locked=relay.ledger.token_balance(relay.token, relay.task.address),
         )
         data["conservation"] = {

@@ -327,7 +327,7 @@ class ChainStrategy(Strategy):
             missing_slash_bps=int(self._missing_slash * 10_000),
             late_join=True,
         )
-        relay = Relay(ledger, ledger.deploy_task(settings), token=token, bond=self._bond)
+        relay = Relay(ledger, ledger.deploy_task(settings), token=token)
         self.exchange.open(store, arrays)
         terms = {
             "protocol": type(self).__name__,

@@ -51,11 +51,10 @@ class Relay:
     One participant's refused request never stops the others': a batch that is refused is sent again one by one.
     """
 
-    def __init__(self, ledger: Ledger, task: Task, *, token: str, bond: int) -> None:
+    def __init__(self, ledger: Ledger, task: Task, *, token: str) -> None:
         self.ledger = ledger
         self.task = task
         self.token = token
-        self.bond = bond
         self.pending: list[Posting] = []
         self._gas: defaultdict[str, int] = defaultdict(int)
         self._events: list[tuple[str, dict[str, Any]]] = []
