@@ -124,8 +124,8 @@ def run(
     if run_config:
         command += ["--run-config", " ".join(f"{key}={_toml(value)}" for key, value in run_config.items())]
     if nodes is not None:
-        command += ["--federation-config", f"num-supernodes={nodes} client-resources-num-cpus={client_cpus} "
-                                           f"init-args-num-cpus={total_cpus}"]
+        sizes = f"num-supernodes={nodes} client-resources-num-cpus={client_cpus} init-args-num-cpus={total_cpus}"
+        command += ["--federation-config", sizes]
     started = time.perf_counter()
     lines = []
     with subprocess.Popen(command, env=dict(flower.environment), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

@@ -31,18 +31,19 @@ class EmbeddedChain(Chain):
     decentralisation: whoever runs the process runs the chain.
 
     log_file: where the log is kept; None keeps none
+    read_only: replay the log without adding to it, whoever wrote it
 
     Raises LedgerLogError when an existing log does not replay.
     """
 
     is_development = True
 
-    def __init__(self, wallet: Wallet, log_file: Path | None = None) -> None:
-        lines = _read(log_file) if log_file is not None and log_file.exists() else []
-        if lines and lines[0].get("funded") != wallet.address:
+    def __init__(self, wallet: Wallet, log_file: Path | None = None, *, read_only: bool = False) -> None:
+        lines = _read(log_file, repair=not read_only) if log_file is not None and log_file.exists() else []
+        funded = str(lines[0].get("funded")) if lines else wallet.address
+        if funded != wallet.address and not read_only:
             raise LedgerLogError(
-                f"{log_file} was written by the account {lines[0].get('funded')}, this is {wallet.address}; "
-                f"open it with the same seed"
+                f"{log_file} was written by the account {funded}, this is {wallet.address}; open it with the same seed"
             )
         backend = PyEVMBackend(
             genesis_parameters={
@@ -51,16 +52,17 @@ class EmbeddedChain(Chain):
                 "gas_limit": BLOCK_GAS_LIMIT,
             },
             genesis_state={
-                bytes.fromhex(wallet.address[2:]): {"balance": 10**36, "nonce": 0, "code": b"", "storage": {}}
+                bytes.fromhex(funded[2:]): {"balance": 10**36, "nonce": 0, "code": b"", "storage": {}}
             },
         )
         self._tester = EthereumTester(backend)
+        self._funded = funded
         self._log: IO[str] | None = None
         self.log_file = log_file
         super().__init__(Web3(EthereumTesterProvider(self._tester)), wallet, "embedded")
         self._replay(lines[1:])
         self._nonce = int(self.web3.eth.get_transaction_count(cast(Any, wallet.address)))
-        if log_file is not None:
+        if log_file is not None and not read_only:
             log_file.parent.mkdir(parents=True, exist_ok=True)
             self._log = log_file.open("a", encoding="utf-8")
             if not lines:
@@ -97,7 +99,7 @@ class EmbeddedChain(Chain):
 
     def call(self, to: str | None, data: bytes) -> bytes:
         """Run a call without a transaction and return its result; raises ContractError as `send` does."""
-        request: dict[str, Any] = {"from": self.wallet.address, "data": "0x" + data.hex(), "gas": BLOCK_GAS_LIMIT // 2,
+        request: dict[str, Any] = {"from": self._funded, "data": "0x" + data.hex(), "gas": BLOCK_GAS_LIMIT // 2,
                                    "to": to or ""}
         try:
             return bytes.fromhex(str(self._tester.call(request))[2:])
@@ -133,13 +135,14 @@ class EmbeddedChain(Chain):
             self._log.flush()
 
 
-def _read(file: Path) -> list[dict[str, Any]]:
-    """Return a log's entries; a last line that a crash cut off is dropped."""
+def _read(file: Path, *, repair: bool) -> list[dict[str, Any]]:
+    """Return a log's entries; a last line that a crash cut off is dropped, with `repair` from the file too."""
     text = file.read_text(encoding="utf-8")
     whole = text[: text.rfind("\n") + 1]
     if whole != text:
         log.warning("the last line of %s was cut off; it is dropped", file)
-        file.write_text(whole, encoding="utf-8")
+        if repair:
+            file.write_text(whole, encoding="utf-8")
     entries: list[dict[str, Any]] = []
     for number, line in enumerate(whole.splitlines(), start=1):
         try:

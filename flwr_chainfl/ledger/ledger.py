@@ -9,7 +9,7 @@ from typing import Any
 from eth_utils.address import is_address, to_checksum_address
 
 from flwr_chainfl.crypto import Domain, Wallet
-from flwr_chainfl.errors import ConfigError, ContractError, LedgerError
+from flwr_chainfl.errors import ConfigError, ContractError, LedgerError, LedgerLogError
 from flwr_chainfl.ledger.abi import load
 from flwr_chainfl.ledger.chain import Chain, Receipt, RpcChain
 from flwr_chainfl.ledger.task import Settings, Task, settings_tuple
@@ -60,6 +60,21 @@ class Ledger:
                 f"Wallet.from_keystore(PATH)"
             )
         return cls(RpcChain(url, wallet, chain_id=chain_id))
+
+    @classmethod
+    def read(cls, url: str, *, log_file: str | Path | None = None) -> Ledger:
+        """Open a ledger to look at it: an embedded one by replaying its log, a node by its RPC address.
+
+        Raises LedgerLogError, LedgerUnreachableError, ConfigError.
+        """
+        reader = Wallet.derived(0, "reader")
+        if url != "embedded":
+            return cls.open(url, wallet=reader)
+        from flwr_chainfl.ledger.embedded import EmbeddedChain
+
+        if log_file is None or not Path(log_file).is_file():
+            raise LedgerLogError(f"no ledger log at {log_file}; an embedded ledger is read from its log")
+        return cls(EmbeddedChain(reader, Path(log_file), read_only=True))
 
     @property
     def is_development(self) -> bool:

@@ -276,9 +276,7 @@ class Task:
         return Round(*values)
 
     def submission(self, round_number: int, participant: str) -> bytes:
-        """Return a participant's commitment in a round, its lowest bit 0; after its reveal the payload hash, its
-        lowest bit 1.
-        """
+        """Return a commitment, its lowest bit 0; after the reveal the payload hash, its lowest bit 1."""
         return bytes(self._view("submissionOf", round_number, participant)[0])
 
     def balance(self, owner: str) -> int:

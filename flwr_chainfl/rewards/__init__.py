@@ -1,6 +1,22 @@
 """Scores to token amounts that add up."""
 
+from collections.abc import Sequence
+
+from flwr_chainfl.errors import ConfigError
 from flwr_chainfl.rewards.schedules import Proportional, Schedule
 from flwr_chainfl.rewards.split import split
 
-__all__ = ["Proportional", "Schedule", "split"]
+_SCHEDULES = {"Proportional": lambda minimum_score: Proportional(minimum_score=int(minimum_score))}
+
+
+def schedule_of(contract: str, arguments: Sequence[str]) -> Schedule:
+    """Return the schedule whose twin is a contract with these constructor arguments.
+
+    Raises ConfigError when there is none.
+    """
+    if contract not in _SCHEDULES:
+        raise ConfigError(f"no schedule is the twin of {contract!r}; known contracts: {', '.join(sorted(_SCHEDULES))}")
+    return _SCHEDULES[contract](*arguments)
+
+
+__all__ = ["Proportional", "Schedule", "schedule_of", "split"]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from flwr.app import Context
+
 from flwr_chainfl.config import from_run_config
 
 

@@ -1,0 +1,256 @@
+"""Recompute a run from its ledger and its stored contents, to the last unit, and list what differs."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from flwr_chainfl.crypto import keccak256, payload_hash
+from flwr_chainfl.errors import ChainFLError
+from flwr_chainfl.fixedpoint import WAD
+from flwr_chainfl.labels import hard_labels, majority_vote
+from flwr_chainfl.ledger import Ledger, Task
+from flwr_chainfl.ledger.accounting import conservation
+from flwr_chainfl.messages import SOFT_LABELS, pack_soft_labels, unpack_soft_labels
+from flwr_chainfl.record import read_run
+from flwr_chainfl.rewards import Schedule, schedule_of
+from flwr_chainfl.scoring import Scorer, scorer_of
+from flwr_chainfl.serverapp.soft_labels_exchange import form_consensus
+from flwr_chainfl.storage import FolderStore, Store, address, digest
+
+Entry = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that is not as it should be.
+
+    where: e.g. ``round 3, 0x…, paid``; recorded: what the record or the ledger says; recomputed: what it should say
+    """
+
+    where: str
+    recorded: str
+    recomputed: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.recorded} is recorded, {self.recomputed} is right"
+
+
+@dataclass
+class _Settled:
+    """A round as the ledger's events tell it."""
+
+    budget: int = 0
+    missing_slashes: int = 0
+    reveals: dict[str, Entry] = field(default_factory=dict)
+    receipts: dict[str, Entry] = field(default_factory=dict)
+    stakes: dict[str, int] = field(default_factory=dict)  # before the round's own slashes
+    samples: dict[str, int] = field(default_factory=dict)
+
+
+def audit(run_directory: str | Path, *, store: Store | None = None) -> list[Difference]:
+    """Check a run of any strategy of this package and return the differences; an empty list means all is right.
+
+    It replays the ledger's log (or reads the chain), fetches every content by its address, and recomputes hashes,
+    consensus, scores, slashes, payouts, totals and the digest.
+
+    run_directory: with run.json, and ledger.jsonl where the ledger was embedded
+    store: where the contents are; None for the run directory's own folder
+
+    Raises RunRecordError when there is no run record to check, LedgerUnreachableError when its node does not answer.
+    """
+    directory = Path(run_directory)
+    record = read_run(directory)
+    try:
+        store = store if store is not None else FolderStore(directory / "store")
+        ledger = Ledger.read(record["ledger"]["url"], log_file=directory / "ledger.jsonl")
+        task = ledger.task(record["ledger"]["task"])
+        return list(_Audit(record, store, ledger, task).run())
+    except ConnectionError:
+        raise
+    except (ChainFLError, KeyError, TypeError, ValueError, AttributeError) as error:
+        return [Difference("the run", f"{type(error).__name__}: {error}", "a record, contents and ledger that can be read")]
+
+
+class _Audit:
+    """One pass over a run; each method yields the differences of one concern."""
+
+    def __init__(self, record: Entry, store: Store, ledger: Ledger, task: Task) -> None:
+        self._record = record
+        self._store = store
+        self._ledger = ledger
+        self._task = task
+        self._events = task.events()
+        self._terms: Entry = json.loads(store.get(self._terms_cid()))
+        self._scorer: Scorer = scorer_of(**self._terms["scorer"])
+        self._schedule: Schedule = schedule_of(**self._terms["schedule"])
+        self._settled = self._settle()
+
+    def run(self) -> Iterator[Difference]:
+        """Yield all differences."""
+        yield from self._compare_terms()
+        by_number = {entry["ledger_round"]: entry for entry in self._record["rounds"] if entry["ledger_round"]}
+        for number in sorted(set(by_number) | set(self._settled)):
+            where = f"round {number}"
+            if number not in by_number:
+                yield Difference(where, "no entry in run.json", "a round on the ledger")
+            elif number not in self._settled:
+                yield Difference(where, "an entry in run.json", "no such round on the ledger")
+            else:
+                yield from self._compare_round(where, by_number[number], self._settled[number])
+        yield from self._compare_totals()
+
+    def _terms_cid(self) -> str:
+        return next(str(a["termsCid"]) for name, a in self._events if name == "TaskInitialized")
+
+    def _settle(self) -> dict[int, _Settled]:
+        """Go through the events in their order and collect each round; stakes move with them."""
+        settled: defaultdict[int, _Settled] = defaultdict(_Settled)
+        stakes: dict[str, int] = {}
+        samples: dict[str, int] = {}
+        for name, a in self._events:
+            if name == "ParticipantJoined":
+                stakes[a["participant"]], samples[a["participant"]] = a["stake"], a["samples"]
+            elif name == "RoundOpened":
+                settled[a["round"]].budget = a["budget"]
+            elif name == "Revealed":
+                settled[a["round"]].reveals[a["participant"]] = a
+                settled[a["round"]].samples[a["participant"]] = samples[a["participant"]]
+            elif name == "MissingRevealSlashed":
+                settled[a["round"]].missing_slashes += a["amount"]
+                stakes[a["participant"]] -= a["amount"]
+            elif name == "Receipt":
+                settled[a["round"]].receipts[a["participant"]] = a
+                settled[a["round"]].stakes[a["participant"]] = stakes[a["participant"]]
+                stakes[a["participant"]] -= a["slashed"]
+        return dict(settled)
+
+    def _compare_terms(self) -> Iterator[Difference]:
+        cid = self._terms_cid()
+        yield from _differ("config, terms", self._record["config"].get("terms"), cid)
+        for key, value in self._terms.items():
+            yield from _differ(f"config, {key}", self._record["config"].get(key), value)
+        yield from _differ("protocol", self._record["protocol"], self._terms["protocol"])
+
+    def _compare_round(self, where: str, entry: Entry, settled: _Settled) -> Iterator[Difference]:
+        participants = sorted(settled.reveals, key=lambda a: int(a, 16))
+        recorded = {c["address"]: c for c in entry["contributions"]}
+        yield from _differ(f"{where}, participants", sorted(recorded), sorted(participants))
+        if set(recorded) != set(participants):
+            return
+        contents: list[bytes] = []
+        for participant in participants:
+            yield from self._compare_report(
+                f"{where}, {participant}", recorded[participant], settled.reveals[participant], contents
+            )
+        reports = [bytes.fromhex(recorded[p]["report"]) for p in participants]
+        if self._terms["exchange"] == SOFT_LABELS and len(contents) == len(participants) > 0:
+            yield from self._compare_consensus(where, entry, contents)
+        yield from self._compare_pay(where, participants, recorded, settled, reports)
+
+    def _compare_report(
+        self, where: str, recorded: Entry, revealed: Entry, contents: list[bytes]
+    ) -> Iterator[Difference]:
+        """Check one contribution against its reveal; append its content where there is one to check."""
+        report = bytes.fromhex(recorded["report"])
+        yield from _differ(f"{where}, report", keccak256(report).hex(), revealed["reportHash"].hex())
+        yield from _differ(f"{where}, content", digest(recorded["content"]).hex(), revealed["contentDigest"].hex())
+        if self._terms["exchange"] != SOFT_LABELS:
+            return
+        try:
+            content = self._store.get(recorded["content"])
+            soft_labels = unpack_soft_labels(content, tasks=self._terms["tasks"], classes=self._terms["classes"])
+        except ChainFLError as error:
+            yield Difference(f"{where}, content", str(error), f"the bytes of {recorded['content']}")
+            return
+        yield from _differ(f"{where}, report", report.hex(), hard_labels(soft_labels).tobytes().hex())
+        contents.append(content)
+
+    def _compare_consensus(self, where: str, entry: Entry, contents: Sequence[bytes]) -> Iterator[Difference]:
+        tasks, classes = self._terms["tasks"], self._terms["classes"]
+        soft_labels = [unpack_soft_labels(content, tasks=tasks, classes=classes) for content in contents]
+        majority = majority_vote(np.stack([hard_labels(one) for one in soft_labels]), classes=classes)
+        consensus = form_consensus(self._terms["consensus"], soft_labels, majority)
+        yield from _differ(f"{where}, consensus", entry["consensus"], address(pack_soft_labels(consensus)))
+
+    def _compare_pay(
+        self,
+        where: str,
+        participants: Sequence[str],
+        recorded: dict[str, Entry],
+        settled: _Settled,
+        reports: Sequence[bytes],
+    ) -> Iterator[Difference]:
+        """Recompute scores, slashes and payouts, and compare them with the ledger's receipts and the record."""
+        scores = self._scorer.score(reports, [settled.samples[p] for p in participants])
+        if not settled.receipts:
+            for participant, score in zip(participants, scores, strict=True):
+                yield from _differ(f"{where}, {participant}, score", recorded[participant]["score"], str(score))
+            return
+        slashes = [self._slash(score, settled.stakes[p]) for p, score in zip(participants, scores, strict=True)]
+        amounts = self._schedule.split(settled.budget + settled.missing_slashes + sum(slashes), scores)
+        for participant, score, slash, amount in zip(participants, scores, slashes, amounts, strict=True):
+            receipt, entry = settled.receipts[participant], recorded[participant]
+            reveal = settled.reveals[participant]
+            tagged = int.from_bytes(payload_hash(reveal["contentDigest"], bytes.fromhex(entry["report"])), "big") | 1
+            person = f"{where}, {participant}"
+            yield from _differ(f"{person}, payload hash", receipt["payloadHash"].hex(), f"{tagged:064x}")
+            yield from _differ(f"{person}, formula", receipt["formula"].rstrip(b"\0").decode(), self._scorer.formula)
+            for name, key, value in (("score", "score", score), ("payout", "paid", amount), ("slashed", "slashed", slash)):
+                yield from _differ(f"{person}, {name} on the ledger", str(receipt[name]), str(value))
+                yield from _differ(f"{person}, {key}", entry[key], str(value))
+
+    def _slash(self, score: int, stake: int) -> int:
+        """Return what a score costs, as the contract computes it; token units."""
+        settings = self._record["config"]["settings"]
+        if score >= 0 or -score < int(settings["slash_floor"]):
+            return 0
+        return min(stake, -score * int(settings["slash_per_score"]) // WAD)
+
+    def _compare_totals(self) -> Iterator[Difference]:
+        paid: defaultdict[str, int] = defaultdict(int)
+        slashed: defaultdict[str, int] = defaultdict(int)
+        stakes: defaultdict[str, int] = defaultdict(int)
+        samples: dict[str, int] = {}
+        for name, a in self._events:
+            if name == "ParticipantJoined":
+                samples[a["participant"]] = a["samples"]
+                stakes[a["participant"]] += a["stake"]
+            elif name == "Receipt":
+                paid[a["participant"]] += a["payout"]
+                slashed[a["participant"]] += a["slashed"]
+            elif name == "MissingRevealSlashed":
+                slashed[a["participant"]] += a["amount"]
+        recorded = {p["address"]: p for p in self._record["participants"]}
+        yield from _differ("participants", sorted(recorded), sorted(samples))
+        for participant in sorted(set(recorded) & set(samples)):
+            entry = recorded[participant]
+            yield from _differ(f"{participant}, samples", entry["samples"], samples[participant])
+            yield from _differ(f"{participant}, paid", entry["paid"], str(paid[participant]))
+            yield from _differ(f"{participant}, slashed", entry["slashed"], str(slashed[participant]))
+            left = stakes[participant] - slashed[participant]
+            yield from _differ(f"{participant}, stake", entry["stake"], str(left))
+        yield from self._compare_money()
+
+    def _compare_money(self) -> Iterator[Difference]:
+        totals = conservation(
+            self._events,
+            requester=self._task.requester,
+            locked=self._ledger.token_balance(self._task.token, self._task.address),
+        )
+        for name in ("deposited", "paid", "withdrawn", "refunded", "slashed", "locked", "dust"):
+            yield from _differ(f"conservation, {name}", self._record["conservation"].get(name), str(getattr(totals, name)))
+        yield from _differ("conservation, dust on the ledger", str(totals.dust), "0")
+        if self._record["ledger"]["digest"] is not None:
+            yield from _differ("ledger, digest", self._record["ledger"]["digest"], self._task.digest())
+
+
+def _differ(where: str, recorded: object, recomputed: object) -> Iterator[Difference]:
+    if recorded != recomputed:
+        yield Difference(where, str(recorded), str(recomputed))
