@@ -28,7 +28,7 @@ def same_shapes(arrays: ArrayRecord, reference: ArrayRecord) -> None:
 
     Raises ReportShapeError otherwise.
     """
-    if list(arrays) != list(reference):
+    if set(arrays) != set(reference):
         raise ReportShapeError("the reply's arrays have other names than the global model's; use the same architecture")
     for name, array in arrays.items():
         if tuple(array.shape) != tuple(reference[name].shape):

@@ -93,8 +93,13 @@ abstract contract Cast is Signer {
         return keccak256(abi.encode("salt", person, round));
     }
 
+    function _payload(address person, uint32 round) internal pure returns (bytes32) {
+        return keccak256(abi.encode(_digest(person, round), keccak256(_report(person, round))));
+    }
+
     function _commitment(address person, uint32 round) internal view returns (bytes32) {
-        bytes32 payload = keccak256(abi.encode(_digest(person, round), keccak256(_report(person, round))));
-        return keccak256(abi.encode(block.chainid, address(task), round, person, payload, _salt(person, round)));
+        return keccak256(
+            abi.encode(block.chainid, address(task), round, person, _payload(person, round), _salt(person, round))
+        );
     }
 }

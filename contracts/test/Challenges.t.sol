@@ -24,7 +24,7 @@ contract ChallengesTest is TaskTest {
         emit IFederatedTask.ChallengeResolved(round, false, challenger, right);
         task.resolveChallenge(round, _who(4), _falseScores(4));
         assertEq(task.balances(challenger), 2 * BOND);
-        assertEq(task.balances(poster), 0);
+        assertEq(task.balances(requester), 0);
         _assertStatus(round, IFederatedTask.RoundStatus.Paid);
     }
 
@@ -56,9 +56,9 @@ contract ChallengesTest is TaskTest {
         _challenge(round);
         _publishAll(4, round);
         vm.expectEmit(address(task));
-        emit IFederatedTask.ChallengeResolved(round, true, poster, right);
+        emit IFederatedTask.ChallengeResolved(round, true, requester, right);
         task.resolveChallenge(round, _who(4), right);
-        assertEq(task.balances(poster), 2 * BOND);
+        assertEq(task.balances(requester), 2 * BOND);
         assertEq(task.balances(challenger), 0);
         assertEq(task.balances(people[0]), POOL / ROUNDS / 3);
     }
@@ -90,78 +90,15 @@ contract ChallengesTest is TaskTest {
         assertEq(task.balances(stranger), 0);
     }
 
-    function test_report_unpublished_by_the_deadline_scores_zero_and_is_slashed() public {
+    function test_poster_that_challenges_itself_changes_nobodys_pay() public {
         _post(round, _who(4), _falseScores(4));
-        _challenge(round);
-        for (uint256 i; i < 3; ++i) {
-            _publish(i, round);
-        }
-        skip(CHALLENGE + 1);
+        vm.prank(requester);
+        task.challenge(round);
+        _publishAll(4, round);
         task.resolveChallenge(round, _who(4), _falseScores(4));
-        assertEq(_stakeOf(3), STAKE - STAKE / 10);
+        assertEq(task.balances(requester), 2 * BOND);
+        assertEq(task.balances(people[0]), POOL / ROUNDS / 3);
         assertEq(task.balances(people[3]), 0);
-        assertEq(task.balances(people[1]), (POOL / ROUNDS + STAKE / 10 + 1) / 3);
-        assertEq(_stakeOf(0), STAKE);
-    }
-
-    function test_position_of_a_published_report_follows_the_posting() public {
-        _post(round, _who(4), _falseScores(4));
-        _challenge(round);
-        for (uint256 i = 1; i < 4; ++i) {
-            _publish(i, round);
-        }
-        skip(CHALLENGE + 1);
-        task.resolveChallenge(round, _who(4), _falseScores(4));
-        assertEq(task.balances(people[0]), 0, "the unpublished one earns nothing");
-        assertEq(task.balances(people[1]), (POOL / ROUNDS + STAKE / 10) / 2);
-        assertEq(task.balances(people[2]), (POOL / ROUNDS + STAKE / 10) / 2);
-    }
-
-    function test_order_of_publication_does_not_matter() public {
-        int256[] memory right = _rightScores(4);
-        _post(round, _who(4), right);
-        _challenge(round);
-        for (uint256 i = 4; i > 0; --i) {
-            _publish(i - 1, round);
-        }
-        task.resolveChallenge(round, _who(4), right);
-        assertEq(task.balances(poster), 2 * BOND);
-    }
-
-    function test_report_other_than_the_revealed_one_is_refused() public {
-        _post(round, _who(4), _rightScores(4));
-        _challenge(round);
-        bytes32 digest = _digest(people[0], round);
-        bytes memory report = _report(0);
-        vm.expectPartialRevert(IFederatedTask.PayloadMismatch.selector);
-        task.publishReport(round, people[0], digest, _report(3));
-        vm.expectPartialRevert(IFederatedTask.PayloadMismatch.selector);
-        task.publishReport(round, people[0], WRONG, report);
-        vm.expectPartialRevert(IFederatedTask.PayloadMismatch.selector);
-        task.publishReport(round, stranger, digest, report);
-    }
-
-    function test_report_is_published_once_and_in_time() public {
-        _post(round, _who(4), _rightScores(4));
-        _challenge(round);
-        _publish(0, round);
-        bytes32 digest = _digest(people[0], round);
-        bytes memory report = _report(0);
-        vm.expectRevert(abi.encodeWithSelector(IFederatedTask.AlreadyPublished.selector, people[0], round));
-        task.publishReport(round, people[0], digest, report);
-        digest = _digest(people[1], round);
-        report = _report(1);
-        skip(CHALLENGE + 1);
-        vm.expectPartialRevert(IFederatedTask.DeadlinePassed.selector);
-        task.publishReport(round, people[1], digest, report);
-    }
-
-    function test_report_needs_a_challenge() public {
-        _post(round, _who(4), _rightScores(4));
-        bytes32 digest = _digest(people[0], round);
-        bytes memory report = _report(0);
-        vm.expectPartialRevert(IFederatedTask.WrongRoundStatus.selector);
-        task.publishReport(round, people[0], digest, report);
     }
 
     function test_challenge_after_the_window_is_refused() public {
@@ -208,7 +145,7 @@ contract ChallengesTest is TaskTest {
         task.voidRound(round);
         vm.warp(deadline + 1);
         task.voidRound(round);
-        assertEq(task.balances(poster), BOND);
+        assertEq(task.balances(requester), BOND);
         assertEq(task.balances(challenger), BOND);
         assertEq(task.pool(), POOL);
         assertEq(task.finalRounds(), 1);
@@ -225,7 +162,7 @@ contract ChallengesTest is TaskTest {
         task.commit(round, keccak256(abi.encode(block.chainid, address(task), round, people[3], payload, bytes32(0))));
         IFederatedTask.Reveal[] memory openings = _openings(4, round);
         openings[3] = IFederatedTask.Reveal(people[3], WRONG, keccak256(malformed), 0);
-        task.reveal(round, openings);
+        _reveal(round, openings);
         _post(round, _who(4), _falseScores(4));
         _challenge(round);
         _publishAll(3, round);

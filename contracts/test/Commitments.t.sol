@@ -11,9 +11,9 @@ contract CommitmentsTest is TaskTest {
         uint32 round = _open();
         bytes32 commitment = _commitment(0, round);
         vm.expectEmit(address(task));
-        emit IFederatedTask.Committed(round, people[0], commitment);
+        emit IFederatedTask.Committed(round, people[0], _untagged(commitment));
         _commit(0, round);
-        assertEq(task.submissionOf(round, people[0]), commitment);
+        assertEq(task.submissionOf(round, people[0]), _untagged(commitment));
         assertEq(task.memberOf(people[0]).committedRound, round);
         assertEq(task.roundOf(round).committed, 1);
     }
@@ -40,7 +40,42 @@ contract CommitmentsTest is TaskTest {
     function test_committing_without_a_commitment_is_refused() public {
         _start(2);
         uint32 round = _open();
-        _expectCommitRevert(0, round, 0, abi.encodeWithSelector(IFederatedTask.EmptyCommitment.selector, people[0]));
+        bytes memory refusal = abi.encodeWithSelector(IFederatedTask.EmptyCommitment.selector, people[0]);
+        _expectCommitRevert(0, round, 0, refusal);
+        _expectCommitRevert(0, round, bytes32(uint256(1)), refusal);
+    }
+
+    function test_member_without_a_stake_left_cannot_commit() public {
+        IFederatedTask.Settings memory s = _settings();
+        s.missingSlashBps = 10_000;
+        task = _deploy(s);
+        _fund(task);
+        _start(2);
+        uint32 first = _open();
+        _commit(0, first);
+        skip(COMMIT + REVEAL + 1);
+        task.slashMissing(first, _list(people[0]));
+        task.voidRound(first);
+        assertEq(_stakeOf(0), 0);
+        uint32 second = _open();
+        _expectCommitRevert(
+            0, second, WRONG, abi.encodeWithSelector(IFederatedTask.StakeTooSmall.selector, people[0], 0, 1)
+        );
+    }
+
+    function test_member_of_a_task_without_stakes_can_commit() public {
+        IFederatedTask.Settings memory s = _settings();
+        s.minimumStake = 0;
+        task = _deploy(s);
+        _fund(task);
+        for (uint256 i; i < 2; ++i) {
+            vm.prank(people[i]);
+            task.joinTask(0, SAMPLES);
+        }
+        vm.prank(requester);
+        task.startTask();
+        _commit(0, _open());
+        assertEq(task.roundOf(1).committed, 1);
     }
 
     function test_stranger_cannot_commit() public {

@@ -14,6 +14,8 @@ abstract contract EventLedger {
         address poster;
         address challenger;
         bool resolved;
+        bool closed;
+        mapping(address participant => bool) revealed;
     }
 
     int256 public bookedPool;
@@ -65,6 +67,9 @@ abstract contract EventLedger {
         } else if (name == IFederatedTask.ParticipantJoined.selector || name == IFederatedTask.ParticipantLeft.selector)
         {
             _bookMember(name, _address(topics[1]), data);
+        } else if (name == IFederatedTask.BondDeposited.selector) {
+            owed[_address(topics[1])] += abi.decode(data, (int256));
+            --times["bond from a balance"];
         } else if (topics.length > 1) {
             _bookRound(name, uint32(uint256(topics[1])), topics, data);
         }
@@ -94,15 +99,23 @@ abstract contract EventLedger {
         } else if (name == IFederatedTask.MissingRevealSlashed.selector) {
             int256 amount = abi.decode(data, (int256));
             bookedStake[_address(topics[2])] -= amount;
-            _addBudget(book, amount);
-            ++times["missing slashed"];
+            if (book.closed) bookedPool += amount;
+            else _addBudget(book, amount);
+            ++times[book.closed ? "missing slashed late" : "missing slashed"];
         } else if (name == IFederatedTask.ScoresPosted.selector) {
             book.poster = _address(topics[2]);
-            bookedBonds += _bond;
+            _bind(book.poster);
         } else if (name == IFederatedTask.PostingChallenged.selector) {
             book.challenger = _address(topics[2]);
-            bookedBonds += _bond;
+            _bind(book.challenger);
             ++times["challenged"];
+        } else if (name == IFederatedTask.Revealed.selector) {
+            if (book.revealed[_address(topics[2])]) mistakes.push("revealed twice");
+            book.revealed[_address(topics[2])] = true;
+        } else if (name == IFederatedTask.ReportRevealed.selector) {
+            ++times["revealed in full"];
+        } else if (name == IFederatedTask.ReportPublished.selector) {
+            if (!book.revealed[_address(topics[2])]) mistakes.push("published without a reveal");
         } else if (name == IFederatedTask.ChallengeResolved.selector) {
             (bool upheld, address winner,) = abi.decode(data, (bool, address, int256[]));
             book.resolved = true;
@@ -135,15 +148,16 @@ abstract contract EventLedger {
             ++times[paid > 0 ? "paid" : "unearned"];
         } else {
             returned = abi.decode(data, (int256));
-            if (book.challenger != address(0)) {
-                _release(book.poster, _bond);
-                _release(book.challenger, _bond);
-            }
-            ++times[book.challenger == address(0) ? "voided" : "voided in dispute"];
+            if (book.poster != address(0)) _release(book.poster, _bond);
+            if (book.challenger != address(0)) _release(book.challenger, _bond);
+            ++times[book.poster == address(0)
+                    ? "voided"
+                    : book.challenger == address(0) ? "voided as posted" : "voided in dispute"];
         }
         if (returned != book.budget) mistakes.push("returned another amount than was left");
         _addBudget(book, -returned);
         bookedPool += returned;
+        book.closed = true;
     }
 
     function _bookWithdrawal(address owner, int256 amount) private {
@@ -160,6 +174,13 @@ abstract contract EventLedger {
     function _addBudget(Book storage book, int256 amount) private {
         book.budget += amount;
         bookedBudgets += amount;
+    }
+
+    // Out of what the owner is owed, or of a deposit that the next event tells.
+    function _bind(address owner) private {
+        bookedBonds += _bond;
+        owed[owner] -= _bond;
+        ++times["bond from a balance"];
     }
 
     function _release(address owner, int256 amount) private {

@@ -66,15 +66,6 @@ contract JoiningTest is TaskTest {
         task.joinTask(STAKE, SAMPLES);
     }
 
-    function test_member_that_left_may_join_again_at_a_new_position() public {
-        _join(people[0]);
-        vm.prank(people[0]);
-        task.removeWorker();
-        _join(people[0]);
-        assertEq(task.memberOf(people[0]).position, 2);
-        assertEq(task.activeMembers(), 1);
-    }
-
     function _expectClosed(IFederatedTask.TaskStatus status) private {
         vm.expectRevert(
             abi.encodeWithSelector(IFederatedTask.WrongTaskStatus.selector, status, IFederatedTask.TaskStatus.Open)
@@ -110,17 +101,5 @@ contract LateJoiningTest is TaskTest {
         vm.prank(people[3]);
         vm.expectRevert(abi.encodeWithSelector(IFederatedTask.TooManyMembers.selector, 4, 3));
         task.joinTask(STAKE, SAMPLES);
-    }
-
-    function test_member_cannot_reenter_a_round_by_leaving_and_joining() public {
-        _start(2);
-        uint32 round = _open();
-        vm.prank(people[0]);
-        task.removeWorker();
-        _join(people[0]);
-        bytes32 commitment = _commitment(0, round);
-        vm.prank(people[0]);
-        vm.expectRevert(abi.encodeWithSelector(IFederatedTask.NotSelected.selector, people[0], round));
-        task.commit(round, commitment);
     }
 }

@@ -67,6 +67,28 @@ contract MoneyTest is Test {
         }
     }
 
+    function invariant_every_member_has_a_seat_of_its_own() public view {
+        address[] memory seats = task.members();
+        uint256 taken;
+        for (uint256 i; i < seats.length; ++i) {
+            if (task.memberOf(seats[i]).position == i + 1) ++taken;
+        }
+        assertEq(taken, task.activeMembers());
+        assertLe(seats.length, 5);
+    }
+
+    function invariant_only_a_reveal_tags_a_submission() public view {
+        address[] memory everybody = handler.everybody();
+        for (uint32 r = 1; r <= task.round(); ++r) {
+            uint256 tagged;
+            for (uint256 i; i < everybody.length; ++i) {
+                tagged += uint256(task.submissionOf(r, everybody[i])) & 1;
+            }
+            assertEq(tagged, task.roundOf(r).revealed);
+            assertLe(task.roundOf(r).published, tagged);
+        }
+    }
+
     /// @dev Runs at the end of every random sequence.
     function afterInvariant() public {
         _drain();
@@ -74,11 +96,16 @@ contract MoneyTest is Test {
     }
 
     function test_random_play_reaches_every_outcome_and_can_always_be_drained() public {
-        string[14] memory outcomes = [
+        string[19] memory outcomes = [
             "joined by relay",
+            "took a vacant seat",
             "left",
             "extended",
+            "committed to a payload hash",
+            "revealed in full",
             "missing slashed",
+            "missing slashed late",
+            "bond from a balance",
             "challenged",
             "upheld",
             "overturned",
@@ -90,7 +117,7 @@ contract MoneyTest is Test {
             "withdrawn",
             "completed"
         ];
-        uint256[14] memory reached;
+        uint256[19] memory reached;
         for (uint256 game; game < 20; ++game) {
             _begin();
             bytes4[] memory selectors = handler.selectors();
@@ -101,6 +128,8 @@ contract MoneyTest is Test {
             }
             invariant_every_unit_is_in_one_place();
             invariant_the_events_tell_the_whole_story();
+            invariant_every_member_has_a_seat_of_its_own();
+            invariant_only_a_reveal_tags_a_submission();
             for (uint256 i; i < outcomes.length; ++i) {
                 reached[i] += handler.times(outcomes[i]);
             }
@@ -124,7 +153,7 @@ contract MoneyTest is Test {
         s.slashPerScore = 3 ether;
         s.slashFloor = 0.1 ether;
         s.minimumMembers = 2;
-        s.maximumMembers = 200;
+        s.maximumMembers = 5;
         s.commitSeconds = 100;
         s.revealSeconds = 100;
         s.settleSeconds = 150;

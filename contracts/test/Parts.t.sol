@@ -3,8 +3,10 @@ pragma solidity ^0.8.28;
 
 import {FederatedTask} from "../FederatedTask.sol";
 import {IFederatedTask} from "../interfaces/IFederatedTask.sol";
+import {IScorer} from "../interfaces/IScorer.sol";
 import {TaskTest} from "./TaskTest.sol";
 import {FailingScorer} from "./doubles/FailingScorer.sol";
+import {FailingSchedule} from "./doubles/FailingSchedule.sol";
 import {FeeToken} from "./doubles/FeeToken.sol";
 import {GreedySchedule} from "./doubles/GreedySchedule.sol";
 
@@ -40,9 +42,9 @@ contract PartsTest is TaskTest {
         vm.prank(requester);
         task.completeTask();
         task.withdraw(_who(4));
-        task.withdraw(_list(requester, poster, challenger));
+        task.withdraw(_list(requester, challenger));
         assertEq(token.balanceOf(address(task)), 0);
-        assertEq(token.balanceOf(poster), WEALTH);
+        assertEq(token.balanceOf(challenger), WEALTH);
         assertEq(token.balanceOf(requester), WEALTH - POOL, "all but what the first task holds");
     }
 
@@ -57,6 +59,47 @@ contract PartsTest is TaskTest {
         skip(CHALLENGE + 1);
         vm.expectPartialRevert(IFederatedTask.ScheduleOverspent.selector);
         task.distributeRewards(round, _who(4), scores);
+    }
+
+    function test_schedule_that_reverts_locks_the_money_for_30_days_at_most() public {
+        IFederatedTask.Settings memory s = _settings();
+        s.schedule = address(new FailingSchedule());
+        _use(s);
+        _start(4);
+        uint32 round = _playToReveal(4);
+        int256[] memory scores = _rightScores(4);
+        _post(round, _who(4), scores);
+        uint64 abandoned = task.roundOf(round).settleDeadline + 30 days;
+        vm.warp(abandoned);
+        vm.expectRevert(FailingSchedule.Broken.selector);
+        task.distributeRewards(round, _who(4), scores);
+        vm.expectRevert(abi.encodeWithSelector(IFederatedTask.DeadlineNotReached.selector, abandoned));
+        task.voidRound(round);
+        skip(1);
+        vm.prank(stranger);
+        task.voidRound(round);
+        _assertStatus(round, IFederatedTask.RoundStatus.Void);
+        assertEq(task.balances(requester), BOND);
+        assertEq(task.pool(), POOL);
+        vm.prank(requester);
+        task.completeTask();
+        task.withdraw(_who(4));
+        task.withdraw(_list(requester));
+        assertEq(token.balanceOf(address(task)), 0);
+    }
+
+    function test_scorer_is_asked_for_its_version_once() public {
+        _start(4);
+        uint32 round = _playToReveal(4);
+        _post(round, _who(4), _rightScores(4));
+        skip(CHALLENGE + 1);
+        int256[] memory scores = _rightScores(4);
+        vm.mockCallRevert(address(scorer), abi.encodeCall(IScorer.version, ()), "gone");
+        task.distributeRewards(round, _who(4), scores);
+        assertEq(task.formula(), "PeerTruthSerum/1");
+        IFederatedTask.Settings memory s = _settings();
+        vm.expectRevert(bytes("gone"));
+        new FederatedTask(s);
     }
 
     function _use(IFederatedTask.Settings memory s) private {

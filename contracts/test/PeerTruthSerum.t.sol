@@ -36,6 +36,39 @@ contract PeerTruthSerumTest is Test {
         assertEq(PeerTruthSerum.score(reports, k), NaivePeerTruthSerum.score(reports, k));
     }
 
+    // Few of many classes occur, so that peers agree; the highest label is always among them.
+    function testFuzz_scores_equal_the_slow_reference_with_many_classes(uint256 seed, uint8 n, uint8 tasks, uint8 classes)
+        public
+        pure
+    {
+        uint256 k = bound(classes, 2, 255);
+        bytes[] memory reports = _random(seed, bound(n, 3, 5), bound(tasks, 1, 70), k < 4 ? k : 4);
+        for (uint256 i; i < reports.length; ++i) {
+            for (uint256 t; t < reports[i].length; ++t) {
+                reports[i][t] = bytes1(uint8(k - 1 - uint8(reports[i][t])));
+            }
+        }
+        assertEq(PeerTruthSerum.score(reports, k), NaivePeerTruthSerum.score(reports, k));
+    }
+
+    function test_scores_equal_the_slow_reference_around_whole_words() public pure {
+        for (uint256 tasks = 31; tasks <= 65; tasks += tasks == 33 ? 30 : 1) {
+            bytes[] memory reports = _random(tasks, 4, tasks, 255);
+            assertEq(PeerTruthSerum.score(reports, 255), NaivePeerTruthSerum.score(reports, 255));
+        }
+    }
+
+    // The counting is in assembly: what lies in memory before and after it must not change.
+    function testFuzz_scoring_leaves_its_input_and_the_memory_alone(uint256 seed, uint8 tasks) public pure {
+        bytes[] memory reports = _random(seed, 4, bound(tasks, 1, 70), 255);
+        bytes32 before = keccak256(abi.encode(reports));
+        int256[] memory first = PeerTruthSerum.score(reports, 255);
+        bytes32 scored = keccak256(abi.encode(first));
+        PeerTruthSerum.score(reports, 255);
+        assertEq(keccak256(abi.encode(reports)), before);
+        assertEq(keccak256(abi.encode(first)), scored);
+    }
+
     function testFuzz_permuting_participants_permutes_scores(uint256 seed, uint8 n, uint8 shift) public pure {
         uint256 count = bound(n, 3, 8);
         bytes[] memory reports = _random(seed, count, 16, 4);
@@ -105,8 +138,12 @@ contract PeerTruthSerumTest is Test {
             vm.expectRevert(abi.encodeWithSelector(PeerTruthSerumScorer.ClassesOutOfRange.selector, classes, 2, 255));
             new PeerTruthSerumScorer(classes, 1);
         }
-        vm.expectRevert(PeerTruthSerumScorer.NoTasks.selector);
-        new PeerTruthSerumScorer(2, 0);
+        for (uint256 i; i < 2; ++i) {
+            uint256 tasks = i == 0 ? 0 : 24_576;
+            vm.expectRevert(abi.encodeWithSelector(PeerTruthSerumScorer.TasksOutOfRange.selector, tasks, 1, 24_575));
+            new PeerTruthSerumScorer(2, tasks);
+        }
+        assertEq(new PeerTruthSerumScorer(255, 24_575).tasks(), 24_575);
     }
 
     function _random(uint256 seed, uint256 n, uint256 tasks, uint256 classes)

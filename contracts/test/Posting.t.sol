@@ -10,11 +10,51 @@ contract PostingTest is TaskTest {
         _start(4);
         uint32 round = _playToReveal(4);
         _post(round, _who(4), _rightScores(4));
-        assertEq(token.balanceOf(poster), WEALTH - BOND);
+        assertEq(token.balanceOf(requester), WEALTH - POOL - BOND);
         skip(CHALLENGE + 1);
         task.distributeRewards(round, _who(4), _rightScores(4));
-        assertEq(task.balances(poster), BOND);
+        assertEq(task.balances(requester), BOND);
         _assertStatus(round, IFederatedTask.RoundStatus.Paid);
+    }
+
+    function test_bond_comes_from_the_balance_here_before_the_allowance() public {
+        _start(4);
+        _playRound(4);
+        uint32 second = _playToReveal(4);
+        uint256 held = token.balanceOf(requester);
+        _post(second, _who(4), _rightScores(4));
+        assertEq(task.balances(requester), 0);
+        assertEq(token.balanceOf(requester), held);
+        vm.expectEmit(address(task));
+        emit IFederatedTask.BondDeposited(challenger, BOND);
+        _challenge(second);
+        assertEq(token.balanceOf(challenger), WEALTH - BOND);
+    }
+
+    function test_first_half_of_the_settlement_period_is_the_requesters() public {
+        _start(4);
+        uint32 round = _playToReveal(4);
+        int256[] memory scores = _rightScores(4);
+        uint64 openToAll = task.roundOf(round).settleDeadline - SETTLE / 2;
+        bytes memory refusal = abi.encodeWithSelector(IFederatedTask.NotRequester.selector, challenger, requester);
+        vm.startPrank(challenger);
+        vm.expectRevert(refusal);
+        task.postScores(round, _who(4), scores);
+        vm.warp(openToAll);
+        vm.expectRevert(refusal);
+        task.postScores(round, _who(4), scores);
+        skip(1);
+        task.postScores(round, _who(4), scores);
+        assertEq(task.roundOf(round).poster, challenger);
+    }
+
+    function test_posting_of_a_round_in_which_nobody_revealed_is_refused() public {
+        _start(4);
+        uint32 round = _open();
+        _commitAll(4, round);
+        skip(COMMIT + REVEAL + 1);
+        vm.expectRevert(abi.encodeWithSelector(IFederatedTask.NobodyRevealed.selector, round));
+        _post(round, _who(0), new int256[](0));
     }
 
     function test_posting_before_the_reveals_are_over_is_refused() public {

@@ -105,11 +105,45 @@ contract RelayTest is TaskTest {
         task.joinTaskFor(_one(request));
     }
 
-    function test_relayed_join_twice_is_refused() public {
+    function test_relayed_join_twice_takes_one_stake() public {
         IFederatedTask.JoinRequest memory request = _request(0);
         task.joinTaskFor(_one(request));
-        vm.expectRevert(abi.encodeWithSelector(IFederatedTask.AlreadyJoined.selector, people[0]));
+        vm.prank(people[0]);
+        token.approve(address(task), STAKE);
         task.joinTaskFor(_one(request));
+        assertEq(token.balanceOf(people[0]), WEALTH - STAKE);
+    }
+
+    function test_relayed_join_cannot_be_replayed_after_leaving() public {
+        IFederatedTask.JoinRequest memory request = _request(0);
+        task.joinTaskFor(_one(request));
+        vm.startPrank(people[0]);
+        task.removeWorker();
+        token.approve(address(task), type(uint256).max);
+        vm.stopPrank();
+        assertEq(task.departures(people[0]), 1);
+        vm.prank(stranger);
+        vm.expectPartialRevert(IFederatedTask.InvalidSignature.selector);
+        task.joinTaskFor(_one(request));
+        task.joinTaskFor(_one(_request(0)));
+        assertEq(task.memberOf(people[0]).stake, STAKE);
+    }
+
+    function test_join_signed_for_later_departures_is_refused() public {
+        vm.mockCall(address(task), abi.encodeCall(task.departures, (people[0])), abi.encode(1));
+        IFederatedTask.JoinRequest memory request = _request(0);
+        vm.clearMockedCalls();
+        vm.expectPartialRevert(IFederatedTask.InvalidSignature.selector);
+        task.joinTaskFor(_one(request));
+    }
+
+    function test_member_joining_first_does_not_block_a_relayed_batch() public {
+        IFederatedTask.JoinRequest[] memory requests = new IFederatedTask.JoinRequest[](2);
+        (requests[0], requests[1]) = (_request(0), _request(1));
+        _join(people[0]);
+        task.joinTaskFor(requests);
+        assertEq(task.activeMembers(), 2);
+        assertEq(token.balanceOf(people[0]), WEALTH - STAKE);
     }
 
     function test_commitment_signed_for_another_round_is_refused() public {
@@ -159,8 +193,30 @@ contract RelayTest is TaskTest {
         IFederatedTask.CommitRequest[] memory requests =
             _one(_signCommit(task, keys[people[0]], round, _commitment(0, round)));
         task.commitFor(round, requests);
+        task.commitFor(round, requests);
+        assertEq(task.roundOf(round).committed, 1);
+    }
+
+    function test_member_committing_first_does_not_block_a_relayed_batch() public {
+        _start(2);
+        uint32 round = _open();
+        IFederatedTask.CommitRequest[] memory requests = new IFederatedTask.CommitRequest[](2);
+        for (uint256 i; i < 2; ++i) {
+            requests[i] = _signCommit(task, keys[people[i]], round, _commitment(i, round));
+        }
+        _commit(0, round);
+        task.commitFor(round, requests);
+        assertEq(task.roundOf(round).committed, 2);
+    }
+
+    function test_second_commitment_cannot_replace_the_first_by_relay() public {
+        _start(2);
+        uint32 round = _open();
+        IFederatedTask.CommitRequest[] memory requests = _one(_signCommit(task, keys[people[0]], round, WRONG));
+        _commit(0, round);
         vm.expectRevert(abi.encodeWithSelector(IFederatedTask.AlreadyCommitted.selector, people[0], round));
         task.commitFor(round, requests);
+        assertEq(task.submissionOf(round, people[0]), _untagged(_commitment(0, round)));
     }
 
     function _request(uint256 i) private view returns (IFederatedTask.JoinRequest memory) {

@@ -11,25 +11,29 @@ contract SettingsTest is TaskTest {
     function test_settings_out_of_range_are_refused() public {
         IFederatedTask.Settings memory s = _settings();
         s.minimumMembers = 0;
-        _assertInvalid(s, "minimumMembers", 0, 1);
+        _assertTooSmall(s, "minimumMembers", 0, 1);
         s = _settings();
         s.maximumMembers = 1;
-        _assertInvalid(s, "maximumMembers", 1, 2);
+        _assertTooSmall(s, "maximumMembers", 1, 2);
         s = _settings();
         s.commitSeconds = 0;
-        _assertInvalid(s, "commitSeconds", 0, 1);
+        _assertTooSmall(s, "commitSeconds", 0, 1);
         s = _settings();
         s.revealSeconds = 0;
-        _assertInvalid(s, "revealSeconds", 0, 1);
+        _assertTooSmall(s, "revealSeconds", 0, 1);
         s = _settings();
         s.settleSeconds = 0;
-        _assertInvalid(s, "settleSeconds", 0, 1);
+        _assertTooSmall(s, "settleSeconds", 0, 1);
         s = _settings();
         s.challengeSeconds = 0;
-        _assertInvalid(s, "challengeSeconds", 0, 1);
+        _assertTooSmall(s, "challengeSeconds", 0, 1);
         s = _settings();
         s.missingSlashBps = 10_001;
-        vm.expectPartialRevert(IFederatedTask.InvalidSetting.selector);
+        _assertTooLarge(s, "missingSlashBps", 10_001, 10_000);
+        s = _settings();
+        s.maximumMembers = 401;
+        _assertTooLarge(s, "maximumMembers", 401, 400);
+        s.maximumMembers = 400;
         new FederatedTask(s);
     }
 
@@ -91,10 +95,17 @@ contract SettingsTest is TaskTest {
         token.mint(_list(stranger), 1);
     }
 
-    function _assertInvalid(IFederatedTask.Settings memory s, string memory name, uint256 value, uint256 minimum)
+    function _assertTooSmall(IFederatedTask.Settings memory s, string memory name, uint256 value, uint256 minimum)
         private
     {
-        vm.expectRevert(abi.encodeWithSelector(IFederatedTask.InvalidSetting.selector, name, value, minimum));
+        vm.expectRevert(abi.encodeWithSelector(IFederatedTask.SettingTooSmall.selector, name, value, minimum));
+        new FederatedTask(s);
+    }
+
+    function _assertTooLarge(IFederatedTask.Settings memory s, string memory name, uint256 value, uint256 maximum)
+        private
+    {
+        vm.expectRevert(abi.encodeWithSelector(IFederatedTask.SettingTooLarge.selector, name, value, maximum));
         new FederatedTask(s);
     }
 }

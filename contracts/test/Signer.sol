@@ -18,9 +18,13 @@ abstract contract Signer is CommonBase {
         request.stake = stake;
         request.samples = samples;
         request.deadline = deadline;
-        bytes32 typeHash = keccak256("Join(address participant,uint256 stake,uint64 samples,uint256 deadline)");
+        uint256 departures = task.departures(request.participant);
+        bytes32 typeHash =
+            keccak256("Join(address participant,uint256 stake,uint64 samples,uint256 departures,uint256 deadline)");
         request.signature = _sign(
-            key, task.domainSeparator(), keccak256(abi.encode(typeHash, request.participant, stake, samples, deadline))
+            key,
+            task.domainSeparator(),
+            keccak256(abi.encode(typeHash, request.participant, stake, samples, departures, deadline))
         );
         request.permit = _signPermit(task, token, key, stake, deadline);
     }

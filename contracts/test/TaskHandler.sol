@@ -33,20 +33,23 @@ contract TaskHandler is Cast, EventLedger {
         word = _mix(word);
         address person = _person(word);
         uint96 stake = _s.minimumStake + uint96(word >> 64) % _s.minimumStake;
+        uint256 seats = task.members().length;
         if (word & 256 == 0) {
             vm.prank(person);
             _token.approve(address(task), stake);
             vm.prank(person);
             task.joinTask(stake, 1);
-            return;
+        } else {
+            if (task.memberOf(person).position != 0) return;
+            IFederatedTask.JoinRequest[] memory requests = new IFederatedTask.JoinRequest[](1);
+            requests[0] = _signJoin(task, _token, _key[person], stake, 1, vm.getBlockTimestamp());
+            task.joinTaskFor(requests);
+            ++times["joined by relay"];
         }
-        IFederatedTask.JoinRequest[] memory requests = new IFederatedTask.JoinRequest[](1);
-        requests[0] = _signJoin(task, _token, _key[person], stake, 1, vm.getBlockTimestamp());
-        task.joinTaskFor(requests);
-        ++times["joined by relay"];
+        if (task.members().length == seats) ++times["took a vacant seat"];
     }
 
-    function leave(uint256 word) external audited {
+    function depart(uint256 word) external audited {
         word = _mix(word);
         vm.prank(_person(word));
         task.removeWorker();
@@ -84,16 +87,28 @@ contract TaskHandler is Cast, EventLedger {
         for (uint256 i; i < _people.length; ++i) {
             if ((word >> (64 + 3 * i)) & 7 == 0) continue;
             address person = _people[i];
-            bytes32 commitment = _commitment((word >> (128 + 3 * i)) & 7 == 0 ? _person(word) : person, round);
+            bytes32 commitment = _commitmentOfKind((word >> (128 + 3 * i)) & 7, person, _person(word), round);
             if ((word >> 32) & 1 == 0) {
                 vm.prank(person);
-                try task.commit(round, commitment) {} catch {}
+                try task.commit(round, commitment) {
+                    if (commitment == _payload(person, round)) ++times["committed to a payload hash"];
+                } catch {}
             } else {
                 IFederatedTask.CommitRequest[] memory requests = new IFederatedTask.CommitRequest[](1);
                 requests[0] = _signCommit(task, _key[person], round, commitment);
                 try task.commitFor(round, requests) {} catch {}
             }
         }
+    }
+
+    // Mostly the person's own; sometimes a copy, sometimes the bare payload hash, as if it were revealed already.
+    function _commitmentOfKind(uint256 kind, address person, address other, uint32 round)
+        private
+        view
+        returns (bytes32)
+    {
+        if (kind == 0) return _commitment(other, round);
+        return kind == 1 ? _payload(person, round) : _commitment(person, round);
     }
 
     function reveal(uint256 word) external audited {
@@ -106,15 +121,26 @@ contract TaskHandler is Cast, EventLedger {
             openings[0] = IFederatedTask.Reveal(
                 person, _digest(person, round), keccak256(_report(person, round)), _salt(person, round)
             );
+            vm.prank((word >> (64 + 3 * i)) & 7 == 0 ? person : task.requester());
             try task.reveal(round, openings) {} catch {}
         }
+    }
+
+    function revealInFull(uint256 word) external audited {
+        word = _mix(word);
+        uint32 round = task.round();
+        address person = _person(word);
+        vm.prank(word & 256 == 0 ? person : _bystander(word));
+        task.revealReport(
+            round, person, _digest(person, round), _report(person, round), _salt(person, round)
+        );
     }
 
     function slash(uint256 word) external audited {
         word = _mix(word);
         address[] memory missing = new address[](1);
         missing[0] = _person(word);
-        task.slashMissing(task.round(), missing);
+        task.slashMissing(word & 768 == 0 ? _round(word) : task.round(), missing);
     }
 
     function post(uint256 word) external audited {
@@ -125,7 +151,7 @@ contract TaskHandler is Cast, EventLedger {
         if (word & 256 == 0 && who.length > 0) {
             scores[(word >> 16) % who.length] += int256(word >> 32) % 10 ether - 5 ether;
         }
-        vm.prank(_bystander(word));
+        vm.prank(word & 24 == 0 ? _bystander(word) : task.requester());
         task.postScores(round, who, scores);
         _postedWho[round] = who;
         _postedScores[round] = scores;
@@ -196,19 +222,20 @@ contract TaskHandler is Cast, EventLedger {
         vm.warp(vm.getBlockTimestamp() + _s.commitSeconds + 1);
         this.reveal(word + 1);
         this.reveal(word + 2);
+        try this.revealInFull(word) {} catch {}
         vm.warp(vm.getBlockTimestamp() + _s.revealSeconds + 1);
         for (uint256 i; i < _people.length && word % 2 == 0; ++i) {
             try this.slash(word + i) {} catch {}
         }
-        this.post(word);
+        try this.post(word) {} catch {}
     }
 
     function selectors() external pure returns (bytes4[] memory list) {
-        list = new bytes4[](18);
+        list = new bytes4[](19);
         (list[0], list[1], list[2], list[3], list[4], list[5]) =
         (
             this.join.selector,
-            this.leave.selector,
+            this.depart.selector,
             this.start.selector,
             this.extend.selector,
             this.open.selector,
@@ -223,6 +250,7 @@ contract TaskHandler is Cast, EventLedger {
             this.publish.selector,
             this.resolve.selector
         );
+        list[18] = this.revealInFull.selector;
         (list[12], list[13], list[14], list[15], list[16], list[17]) =
         (
             this.pay.selector,

@@ -33,7 +33,6 @@ abstract contract TaskTest is Test, Signer {
     FederatedTask internal task;
 
     address internal requester = makeAddr("requester");
-    address internal poster = makeAddr("poster");
     address internal challenger = makeAddr("challenger");
     address internal stranger = makeAddr("stranger");
     address[] internal people;
@@ -83,8 +82,7 @@ abstract contract TaskTest is Test, Signer {
             }
         }
         token.mint(people, WEALTH);
-        token.mint(_list(requester, poster, challenger), WEALTH);
-        _approve(poster);
+        token.mint(_list(requester, challenger), WEALTH);
         _approve(challenger);
     }
 
@@ -99,7 +97,6 @@ abstract contract TaskTest is Test, Signer {
         token.approve(address(funded), type(uint256).max);
         funded.initializeTask("terms", ROUNDS, POOL);
         vm.stopPrank();
-        _approve(poster);
         _approve(challenger);
     }
 
@@ -141,6 +138,16 @@ abstract contract TaskTest is Test, Signer {
         return keccak256(abi.encode(_digest(people[i], round), keccak256(_report(i))));
     }
 
+    // What a revealed payload hash is kept as.
+    function _tagged(bytes32 payload) internal pure returns (bytes32) {
+        return payload | bytes32(uint256(1));
+    }
+
+    // What a commitment is kept as.
+    function _untagged(bytes32 commitment) internal pure returns (bytes32) {
+        return commitment & ~bytes32(uint256(1));
+    }
+
     function _commitment(uint256 i, uint32 round) internal view returns (bytes32) {
         return keccak256(
             abi.encode(block.chainid, address(task), round, people[i], _payload(i, round), _salt(people[i], round))
@@ -178,15 +185,23 @@ abstract contract TaskTest is Test, Signer {
     function _reveal(uint256 i, uint32 round) internal {
         IFederatedTask.Reveal[] memory openings = new IFederatedTask.Reveal[](1);
         openings[0] = _opening(i, round);
+        _reveal(round, openings);
+    }
+
+    function _reveal(uint32 round, IFederatedTask.Reveal[] memory openings) internal {
+        vm.prank(requester);
         task.reveal(round, openings);
+    }
+
+    function _revealReport(uint256 i, uint32 round) internal {
+        task.revealReport(round, people[i], _digest(people[i], round), _report(i), _salt(people[i], round));
     }
 
     // A round in which the first `members` people commit and reveal, up to where scores can be posted.
     function _playToReveal(uint256 members) internal returns (uint32 round) {
         round = _open();
         _commitAll(members, round);
-        IFederatedTask.Reveal[] memory openings = _openings(members, round);
-        task.reveal(round, openings);
+        _reveal(round, _openings(members, round));
     }
 
     function _who(uint256 members) internal view returns (address[] memory who) {
@@ -213,7 +228,7 @@ abstract contract TaskTest is Test, Signer {
     }
 
     function _post(uint32 round, address[] memory who, int256[] memory scores) internal {
-        vm.prank(poster);
+        vm.prank(requester);
         task.postScores(round, who, scores);
     }
 

@@ -56,6 +56,8 @@ class Wallet:
             ) from error
         except ValueError as error:
             raise WalletError(f"key file {file} is not a keystore (JSON expected); use another file") from error
+        if not isinstance(keystore, dict):
+            raise WalletError(f"key file {file} is not a keystore of version 3; use another file")
         if password is None:
             password = _find_password(file)
         try:

@@ -11,7 +11,7 @@ from typing import TypeVar
 from flwr.app import ConfigRecord, Message, RecordDict
 from flwr.serverapp import Grid
 
-from flwr_chainfl.errors import ChainFLError
+from flwr_chainfl.errors import ChainFLError, CommitmentError
 from flwr_chainfl.ledger import TaskStatus
 from flwr_chainfl.messages import TYPE_JOIN, TYPE_REVEAL, RoundTerms, only_metrics, write_terms
 from flwr_chainfl.scoring import Scorer
@@ -218,6 +218,8 @@ class ChainRound:
             try:
                 self.exchange.check_reveal(contribution)
                 openings.append(contribution.opening(self.terms))
+            except CommitmentError as error:
+                self.failed("false-reveal", contribution.node, f"{error}{self.exchange.mismatch_hint}")
             except ChainFLError as error:
                 self.failed("false-reveal", contribution.node, str(error))
         revealed = set(self.relay.reveal(self.log.ledger_round, openings, self._refusal("reveal-refused")))

@@ -47,6 +47,10 @@ class Exchange(Protocol):
     def clipped(self) -> bool:
         """Whether a wrapper shrinks the replies' updates before the strategy sees them."""
 
+    @property
+    def mismatch_hint(self) -> str:
+        """What to look at when nobody's contribution is what it committed to; may be empty."""
+
     def terms(self) -> dict[str, Any]:
         """Return the exchange's part of the task's terms, for the ledger and the run record."""
 

@@ -60,6 +60,7 @@ class SoftLabels:
     name = SOFT_LABELS
     report_kind = "labels"
     clipped = False
+    mismatch_hint = ""
 
     def __init__(
         self,

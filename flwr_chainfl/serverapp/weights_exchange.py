@@ -33,6 +33,7 @@ class Weights:
 
     name = WEIGHTS
     report_kind = "samples"
+    mismatch_hint = "; if a wrapper of the strategy clips the replies, say so with Weights(clipped=True)"
 
     def __init__(
         self, inner: Strategy | None = None, *, clipped: bool = False, keep_content: bool = False

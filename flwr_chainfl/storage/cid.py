@@ -36,7 +36,7 @@ def address(data: bytes, *, chunk_bytes: int = CHUNK_BYTES, links: int = LINKS_P
         set to them
 
     >>> address(b"hello world")
-    'bafkreifzjut3te7nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e'
+    'bafkreifzjut3te2nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e'
     """
     view = memoryview(data)
     nodes = [
@@ -44,7 +44,7 @@ def address(data: bytes, *, chunk_bytes: int = CHUNK_BYTES, links: int = LINKS_P
     ]
     while len(nodes) > 1:
         nodes = [_parent(nodes[start : start + links]) for start in range(0, len(nodes), links)]
-    return "b" + base64.b32encode(nodes[0].cid).decode().lower().rstrip("=")
+    return _text(nodes[0].cid)
 
 
 def digest(cid: str) -> bytes:
@@ -55,13 +55,17 @@ def digest(cid: str) -> bytes:
     return _parse(cid)[4:]
 
 
+def _text(binary: bytes) -> str:
+    return "b" + base64.b32encode(binary).decode().lower().rstrip("=")
+
+
 def _parse(cid: str) -> bytes:
     try:
-        padded = cid[1:].upper() + "=" * (-len(cid[1:]) % 8)
-        binary = base64.b32decode(padded) if cid.startswith("b") and cid == cid.lower() else b""
+        binary = base64.b32decode(cid[1:].upper() + "=" * (-len(cid[1:]) % 8))
     except ValueError:
         binary = b""
-    if len(binary) != 36 or binary[0] != 1 or binary[1] not in (_RAW, _DAG_PB) or binary[2:4] != bytes([_SHA2_256, 32]):
+    # Spelling it again refuses capitals, and other digits in the bits that the last digit has to spare.
+    if cid != _text(binary) or len(binary) != 36 or binary[0] != 1 or binary[1] not in (_RAW, _DAG_PB) or binary[2:4] != bytes([_SHA2_256, 32]):
         raise AddressError(
             f"{cid!r} is no content address; a CIDv1 in base32 of a raw or dag-pb block with SHA-256 is needed (b…)"
         )

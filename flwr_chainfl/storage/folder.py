@@ -30,14 +30,22 @@ class FolderStore:
             ) from error
 
     def put(self, data: bytes) -> str:
-        """Store bytes and return their content address. Storing them again changes nothing."""
+        """Store bytes and return their content address. Storing them again changes nothing.
+
+        Raises StorageError when they cannot be written, ContentMismatchError when the file was changed.
+        """
         cid = address(data)
         file = self._file(cid)
         if not file.exists():
-            file.parent.mkdir(exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as out:
-                out.write(data)
-            os.replace(out.name, file)
+            try:
+                file.parent.mkdir(exist_ok=True)
+                with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as out:
+                    out.write(data)
+                os.replace(out.name, file)
+            except OSError as error:
+                raise StorageError(
+                    f"{file} cannot be written ({error.strerror}); free space or change the folder's owner"
+                ) from error
         elif address(file.read_bytes()) != cid:
             raise ContentMismatchError(f"{file} does not hold the content of its name; delete the file and try again")
         return cid

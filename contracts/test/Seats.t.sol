@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {IFederatedTask} from "../interfaces/IFederatedTask.sol";
+import {TaskTest} from "./TaskTest.sol";
+
+/// @title The positions of members, and who gets those of members that left.
+contract SeatsTest is TaskTest {
+    function _settings() internal view override returns (IFederatedTask.Settings memory s) {
+        s = super._settings();
+        s.lateJoin = true;
+        s.maximumMembers = 3;
+    }
+
+    function test_seats_of_those_who_left_are_free_again() public {
+        for (uint256 k; k < 3; ++k) {
+            _join(people[0]);
+            _leave(0);
+            task.withdraw(_list(people[0]));
+        }
+        _join(people[1]);
+        assertEq(task.members(), _list(people[1]));
+        assertEq(task.memberOf(people[1]).position, 1);
+        assertEq(task.departures(people[0]), 3);
+    }
+
+    function test_newest_vacant_seat_goes_first() public {
+        for (uint256 i; i < 3; ++i) {
+            _join(people[i]);
+        }
+        _leave(0);
+        _leave(2);
+        _join(people[3]);
+        assertEq(task.members(), _list(people[0], people[1], people[3]));
+        _join(people[4]);
+        assertEq(task.members(), _list(people[4], people[1], people[3]));
+        assertEq(task.activeMembers(), 3);
+        vm.expectRevert(abi.encodeWithSelector(IFederatedTask.TooManyMembers.selector, 4, 3));
+        vm.prank(people[0]);
+        task.joinTask(STAKE, SAMPLES);
+    }
+
+    function test_newcomer_on_a_vacant_seat_is_selected_from_the_next_round() public {
+        _start(3);
+        _leave(0);
+        uint32 first = _open();
+        _join(people[3]);
+        bytes32 commitment = _commitment(3, first);
+        vm.prank(people[3]);
+        vm.expectRevert(abi.encodeWithSelector(IFederatedTask.NotSelected.selector, people[3], first));
+        task.commit(first, commitment);
+        skip(COMMIT + 1);
+        task.voidRound(first);
+        uint32 second = _open();
+        assertEq(task.roundOf(second).selected, 3);
+        _commit(3, second);
+    }
+
+    // A seat that is vacated within a round keeps its selection: it commits once, whoever has it.
+    function test_seat_commits_once_a_round() public {
+        _start(2);
+        uint32 round = _open();
+        _leave(0);
+        _join(people[2]);
+        _commit(2, round);
+        _commit(1, round);
+        assertEq(task.roundOf(round).committed, task.roundOf(round).selected);
+        vm.prank(people[2]);
+        vm.expectRevert(abi.encodeWithSelector(IFederatedTask.RoundNotFinal.selector, round));
+        task.removeWorker();
+    }
+
+    function _leave(uint256 i) private {
+        vm.prank(people[i]);
+        task.removeWorker();
+    }
+}

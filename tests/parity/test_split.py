@@ -1,0 +1,25 @@
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from flwr_chainfl.fixedpoint import WAD
+from flwr_chainfl.rewards import Proportional
+
+from .conftest import Twin
+
+MOST = 2**256 - 1
+BOUND = 2**127 - 1  # of a score that can be posted
+
+
+@settings(max_examples=200)
+@given(
+    st.integers(0, MOST) | st.integers(0, 1000),
+    st.lists(st.integers(-BOUND, BOUND) | st.integers(-2, 9), max_size=12),
+    st.sampled_from([0, 1, WAD]),
+)
+@example(MOST, [BOUND] * 12, 0)
+@example(MOST, [1, BOUND, 1], 0)
+@example(100, [WAD, WAD, WAD], WAD)
+def test_a_budget_splits_alike_on_chain(twin: Twin, budget: int, scores: list[int], minimum: int) -> None:
+    schedule = Proportional(minimum_score=minimum)
+    amounts = twin(schedule.contract, schedule.arguments, "split", budget, scores)
+    assert list(amounts) == schedule.split(budget, scores)
