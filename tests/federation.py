@@ -9,6 +9,7 @@ from typing import Any
 from flwr_chainfl.crypto import Signature, TypedData, Wallet, commitment, keccak256, payload_hash
 from flwr_chainfl.fixedpoint import WAD
 from flwr_chainfl.ledger import CommitRequest, JoinRequest, Ledger, Reveal, Settings
+from flwr_chainfl.ledger.abi import load
 from flwr_chainfl.ledger.accounting import Conservation, conservation
 from flwr_chainfl.scoring import PeerTruthSerum
 from flwr_chainfl.storage import address, digest
@@ -43,8 +44,13 @@ def guest(ledger: Ledger, wallet: Wallet) -> Ledger:
     chain._deliver(gift)
     chain._nonce += 1
     other = copy.copy(chain)
-    other.wallet, other._nonce = wallet, chain.web3.eth.get_transaction_count(wallet.address)
+    other.wallet, other._funded, other._nonce = wallet, wallet.address, chain.web3.eth.get_transaction_count(wallet.address)
     return Ledger(other)
+
+
+def approve(ledger: Ledger, token: str, spender: str, amount: int) -> None:
+    """Allow a spender to take tokens of the ledger's own account."""
+    ledger.chain.send(token, load("TestToken").encode_call("approve", (spender, amount)))
 
 
 class Federation:
@@ -147,9 +153,10 @@ class Federation:
         )
 
     def reports(self) -> dict[str, bytes]:
-        """Return reports of every class equally often by all, except the last participant, who reports a constant."""
-        honest = bytes(task % self.scorer.classes for task in range(self.scorer.tasks))
-        return {**dict.fromkeys(self.addresses, honest), self.addresses[-1]: bytes(self.scorer.tasks)}
+        """Return the same report by all, except the last participant, who contradicts it throughout and scores −1."""
+        classes, tasks = self.scorer.classes, range(self.scorer.tasks)
+        honest, contrary = (bytes((task + shift) % classes for task in tasks) for shift in (0, 1))
+        return {**dict.fromkeys(self.addresses, honest), self.addresses[-1]: contrary}
 
     def commit(self, round_number: int, reports: Mapping[str, bytes]) -> None:
         """Commit to reports."""

@@ -11,7 +11,7 @@ contract CompletionTest is TaskTest {
         _playRound(4);
         vm.prank(requester);
         task.completeTask();
-        assertEq(task.balances(requester), 600 ether);
+        assertEq(task.balances(requester), 600 ether + BOND);
         assertEq(task.pool(), 0);
         assertEq(uint8(task.status()), uint8(IFederatedTask.TaskStatus.Completed));
     }
@@ -48,7 +48,7 @@ contract CompletionTest is TaskTest {
         task.completeTask();
         vm.warp(idle + 1);
         task.completeTask();
-        assertEq(task.balances(requester), 600 ether);
+        assertEq(task.balances(requester), 600 ether + BOND);
     }
 
     function test_stranger_cannot_complete_before_the_first_round() public {

@@ -150,9 +150,11 @@ abstract contract EventLedger {
             returned = abi.decode(data, (int256));
             if (book.poster != address(0)) _release(book.poster, _bond);
             if (book.challenger != address(0)) _release(book.challenger, _bond);
-            ++times[book.poster == address(0)
+            ++times[
+                book.poster == address(0)
                     ? "voided"
-                    : book.challenger == address(0) ? "voided as posted" : "voided in dispute"];
+                    : book.challenger == address(0) ? "voided as posted" : "voided in dispute"
+            ];
         }
         if (returned != book.budget) mistakes.push("returned another amount than was left");
         _addBudget(book, -returned);

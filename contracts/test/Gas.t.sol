@@ -9,11 +9,17 @@ import {TaskTest} from "./TaskTest.sol";
 /// forge-config: default.isolate = true
 contract GasTest is TaskTest {
     uint256 private constant CLASSES = 10;
+    uint256 private constant MOST_IN_ONE_TRANSACTION = 16_777_216; // EIP-7825
 
     function setUp() public override {
         super.setUp();
         _makePeople(100 - people.length);
         _use(500);
+    }
+
+    function _settings() internal view override returns (IFederatedTask.Settings memory s) {
+        s = super._settings();
+        s.maximumMembers = 400;
     }
 
     function test_gas_of_joining() public {
@@ -83,12 +89,44 @@ contract GasTest is TaskTest {
         _snap("withdraw, 10 owners");
     }
 
-    function test_gas_of_a_dispute_over_500_labels() public {
-        _dispute(500);
+    function test_gas_of_revealing_a_report() public {
+        _start(2);
+        uint32 round = _open();
+        _commitAll(2, round);
+        _revealReport(0, round);
+        _snap("revealReport, 500 labels");
     }
 
-    function test_gas_of_a_dispute_over_2000_labels() public {
-        _dispute(2_000);
+    function test_payment_of_400_fits_into_one_transaction() public {
+        _makePeople(400 - people.length);
+        uint256 snapshot = vm.snapshotState();
+        for (uint256 size = 100; size <= 400; size *= 2) {
+            vm.revertToState(snapshot);
+            _start(size);
+            uint32 round = _playToReveal(size);
+            int256[] memory scores = new int256[](size);
+            for (uint256 i; i < size; ++i) {
+                scores[i] = 1 + int256(uint256(keccak256(abi.encode(i))) % 1 ether);
+            }
+            string memory participants = string.concat(vm.toString(size), " participants");
+            _post(round, _who(size), scores);
+            assertLt(_snap(string.concat("postScores, ", participants)), MOST_IN_ONE_TRANSACTION);
+            skip(CHALLENGE + 1);
+            task.distributeRewards(round, _who(size), scores);
+            assertLt(_snap(string.concat("distributeRewards, ", participants)), MOST_IN_ONE_TRANSACTION);
+        }
+    }
+
+    function test_gas_of_a_dispute_over_10_reports_of_500_labels() public {
+        _dispute(10, 500);
+    }
+
+    function test_gas_of_a_dispute_over_10_reports_of_2000_labels() public {
+        _dispute(10, 2_000);
+    }
+
+    function test_gas_of_a_dispute_over_50_reports_of_500_labels() public {
+        _dispute(50, 500);
     }
 
     function test_gas_of_slashing_and_voiding() public {
@@ -102,19 +140,20 @@ contract GasTest is TaskTest {
         _snap("voidRound");
     }
 
-    function _dispute(uint256 labels) private {
+    function _dispute(uint256 reports, uint256 labels) private {
         _use(labels);
-        _start(10);
-        uint32 round = _playToReveal(10);
-        int256[] memory scores = _rightScores(10);
-        _post(round, _who(10), scores);
+        _start(reports);
+        uint32 round = _playToReveal(reports);
+        int256[] memory scores = _rightScores(reports);
+        _post(round, _who(reports), scores);
         string memory size = string.concat(vm.toString(labels), " labels");
         _challenge(round);
-        if (labels == 500) _snap("challenge");
-        _publishAll(10, round);
-        _snap(string.concat("publishReport, ", size));
-        task.resolveChallenge(round, _who(10), scores);
-        _snap(string.concat("resolveChallenge, 10 reports of ", size));
+        if (reports == 10 && labels == 500) _snap("challenge");
+        _publishAll(reports, round);
+        if (reports == 10) _snap(string.concat("publishReport, ", size));
+        task.resolveChallenge(round, _who(reports), scores);
+        _snap(string.concat("resolveChallenge, ", vm.toString(reports), " reports of ", size));
+        assertEq(task.balances(requester), 2 * BOND, "upheld");
     }
 
     function _use(uint256 labels) private {
@@ -132,7 +171,7 @@ contract GasTest is TaskTest {
         }
     }
 
-    function _snap(string memory operation) private {
-        vm.snapshotGasLastCall("FederatedTask", operation);
+    function _snap(string memory operation) private returns (uint256) {
+        return vm.snapshotGasLastCall("FederatedTask", operation);
     }
 }

@@ -64,11 +64,19 @@ contract LifeCycleTest is TaskTest {
         for (uint256 i; i < 3; ++i) {
             vm.expectEmit(address(task));
             emit IFederatedTask.Receipt(
-                round, people[i], _tagged(_payload(i, round)), scores[i], (300 ether + slash + 2 - i) / 3, 0, "PeerTruthSerum/1"
+                round,
+                people[i],
+                _tagged(_payload(i, round)),
+                scores[i],
+                (300 ether + slash + 2 - i) / 3,
+                0,
+                "PeerTruthSerum/1"
             );
         }
         vm.expectEmit(address(task));
-        emit IFederatedTask.Receipt(round, people[3], _tagged(_payload(3, round)), scores[3], 0, slash, "PeerTruthSerum/1");
+        emit IFederatedTask.Receipt(
+            round, people[3], _tagged(_payload(3, round)), scores[3], 0, slash, "PeerTruthSerum/1"
+        );
         task.distributeRewards(round, _who(4), scores);
         assertEq(_stakeOf(3), STAKE - slash);
     }

@@ -37,10 +37,12 @@ contract PeerTruthSerumTest is Test {
     }
 
     // Few of many classes occur, so that peers agree; the highest label is always among them.
-    function testFuzz_scores_equal_the_slow_reference_with_many_classes(uint256 seed, uint8 n, uint8 tasks, uint8 classes)
-        public
-        pure
-    {
+    function testFuzz_scores_equal_the_slow_reference_with_many_classes(
+        uint256 seed,
+        uint8 n,
+        uint8 tasks,
+        uint8 classes
+    ) public pure {
         uint256 k = bound(classes, 2, 255);
         bytes[] memory reports = _random(seed, bound(n, 3, 5), bound(tasks, 1, 70), k < 4 ? k : 4);
         for (uint256 i; i < reports.length; ++i) {

@@ -190,7 +190,8 @@ class RpcChain(Chain):
         if to is not None:
             request["to"] = to
         try:
-            return int(self.web3.eth.estimate_gas(cast(TxParams, request))) * 12 // 10
+            # At the time of the next block: many calls depend on whether a deadline is over.
+            return int(self.web3.eth.estimate_gas(cast(TxParams, request), "pending")) * 12 // 10
         except (ContractLogicError, ValueError, Web3Exception) as error:
             raise _refusal(error) from error
 

@@ -165,10 +165,7 @@ class Relay:
                     self.task.distribute_rewards(posting.round_number, posting.participants, posting.scores),
                 )
             except ContractError as error:
-                if error.name == "DeadlineNotReached":
-                    left.append(posting)
-                else:
-                    log.warning("Round %d is not paid: %s", posting.round_number, error)
+                log.warning("Round %d is not paid: %s", posting.round_number, error)
                 continue
             payments.extend(self.payments(receipt))
         self.pending = left

@@ -64,8 +64,9 @@ def _parse(cid: str) -> bytes:
         binary = base64.b32decode(cid[1:].upper() + "=" * (-len(cid[1:]) % 8))
     except ValueError:
         binary = b""
-    # Spelling it again refuses capitals, and other digits in the bits that the last digit has to spare.
-    if cid != _text(binary) or len(binary) != 36 or binary[0] != 1 or binary[1] not in (_RAW, _DAG_PB) or binary[2:4] != bytes([_SHA2_256, 32]):
+    known = len(binary) == 36 and binary[0] == 1 and binary[1] in (_RAW, _DAG_PB) and binary[2:4] == bytes([_SHA2_256, 32])
+    # Spelling it again refuses capitals, and anything in the bits that the last digit has to spare.
+    if not known or cid != _text(binary):
         raise AddressError(
             f"{cid!r} is no content address; a CIDv1 in base32 of a raw or dag-pb block with SHA-256 is needed (b…)"
         )

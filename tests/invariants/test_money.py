@@ -1,0 +1,162 @@
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from flwr_chainfl.crypto import Wallet
+from flwr_chainfl.errors import ContractError
+from flwr_chainfl.fixedpoint import WAD
+from flwr_chainfl.ledger import Ledger, RoundStatus, TaskStatus
+from tests.federation import BOND, STAKE, Federation, approve, guest
+
+PEOPLE = 4
+WHO = st.sets(st.integers(0, PEOPLE - 1), min_size=1)
+ONE = st.integers(0, PEOPLE - 1)
+ROUND = st.integers(1, 4)
+
+
+class AnybodyDoesAnything(RuleBasedStateMachine):
+    """Calls in any order, valid or not; the contract may refuse what it likes, but money stays where it belongs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ledger = Ledger.open()
+        self.federation = Federation(self.ledger, participants=PEOPLE, tasks=6, late_join=True).run(rounds=4)
+        self.task = self.federation.task
+        self.challenger = guest(self.ledger, Wallet.derived(7, "challenger"))
+        self.leaver = guest(self.ledger, self.federation.wallets[0])
+        self.everybody = [*self.federation.addresses, self.federation.requester, self.challenger.chain.wallet.address]
+        self.ledger.mint(self.federation.token, self.everybody, STAKE)
+        approve(self.challenger, self.federation.token, self.task.address, STAKE)
+        self.committed: dict[int, dict[str, bytes]] = {}
+        self.postings: dict[int, tuple[list[str], list[int]]] = {}
+
+    def teardown(self) -> None:
+        self.ledger.close()
+
+    def _attempt(self, call: Callable[..., Any], *arguments: Any, **named: Any) -> bool:
+        try:
+            call(*arguments, **named)
+        except ContractError:
+            return False
+        return True
+
+    @rule(who=ONE, stake=st.sampled_from([0, STAKE - 1, STAKE, 2 * STAKE]), forged=st.booleans())
+    def join(self, who: int, stake: int, forged: bool) -> None:
+        wallets = self.federation.wallets
+        signer = wallets[(who + 1) % PEOPLE] if forged else None
+        self._attempt(self.task.join_for, [self.federation.join_request(wallets[who], stake=stake, signer=signer)])
+
+    @rule()
+    def leave(self) -> None:
+        self._attempt(self.leaver.task(self.task.address).leave)
+
+    @rule(who=WHO | st.none())
+    def next_round(self, who: set[int] | None) -> None:
+        self._attempt(self.task.next_round, who and [index + 1 for index in who])
+
+    @rule(who=WHO, shift=st.integers(0, 2), late=st.booleans())
+    def commit(self, who: set[int], shift: int, late: bool) -> None:
+        number = self.task.round_number - late
+        for index in who:
+            wallet = self.federation.wallets[index]
+            report = bytes((task + shift * (index % 2)) % 3 for task in range(6))
+            if self._attempt(self.federation.commit, number, {wallet.address: report}):
+                self.committed.setdefault(number, {}).setdefault(wallet.address, report)
+
+    @rule(who=WHO, forged=st.sampled_from([False, False, True]))
+    def reveal(self, who: set[int], forged: bool) -> None:
+        number = self.task.round_number
+        for index in who:
+            address = self.federation.addresses[index]
+            report = bytes(6) if forged else self.committed.get(number, {}).get(address, bytes(6))
+            self._attempt(self.federation.reveal, number, {address: report})
+
+    @rule(number=ROUND, who=WHO)
+    def slash_missing(self, number: int, who: set[int]) -> None:
+        self._attempt(self.task.slash_missing, number, [self.federation.addresses[index] for index in who])
+
+    @rule(lie=st.sampled_from([0, 0, 1, -3 * WAD, 2**127 - 1, 2**127]))
+    def post(self, lie: int) -> None:
+        number = self.task.round_number
+        reports = {
+            address: report
+            for address, report in sorted(self.committed.get(number, {}).items(), key=lambda item: item[0].lower())
+            if self.task.member(address).revealed_round == number
+        }
+        scores = self.federation.scores(reports)
+        if scores:
+            scores[0] += lie
+        if self._attempt(self.task.post_scores, number, list(reports), scores):
+            self.postings[number] = (list(reports), scores)
+
+    @rule(number=ROUND, by_requester=st.booleans())
+    def challenge(self, number: int, by_requester: bool) -> None:
+        ledger = self.ledger if by_requester else self.challenger
+        self._attempt(ledger.task(self.task.address).challenge, number)
+
+    @rule(number=ROUND, who=WHO)
+    def publish(self, number: int, who: set[int]) -> None:
+        for index in who:
+            address = self.federation.addresses[index]
+            if address in self.committed.get(number, {}):
+                self._attempt(self.federation.publish, number, {address: self.committed[number][address]})
+
+    @precondition(lambda self: self.postings)
+    @rule(data=st.data(), disputed=st.booleans(), changed=st.sampled_from([0, 0, 1]))
+    def settle(self, data: st.DataObject, disputed: bool, changed: int) -> None:
+        number = data.draw(st.sampled_from(sorted(self.postings)))
+        participants, scores = self.postings[number]
+        settle = self.task.resolve_challenge if disputed else self.task.distribute_rewards
+        self._attempt(settle, number, participants, [scores[0] + changed, *scores[1:]])
+
+    @rule(number=ROUND)
+    def void(self, number: int) -> None:
+        self._attempt(self.task.void_round, number)
+
+    @rule(phase=st.sampled_from(["commit", "reveal", "settle"]))
+    def let_time_pass(self, phase: str) -> None:
+        self.federation.pass_deadline(self.task.round_number, phase)
+
+    @rule(pool=st.sampled_from([0, 7 * WAD + 1]))
+    def extend(self, pool: int) -> None:
+        self._attempt(self.task.extend, rounds=1, pool=pool)
+
+    @rule(certain=st.sampled_from([False, False, False, True]))
+    def complete(self, certain: bool) -> None:
+        if certain:
+            self._attempt(self.task.complete)
+
+    @rule(who=st.sets(st.integers(0, PEOPLE + 1), min_size=1))
+    def withdraw(self, who: set[int]) -> None:
+        owners = [self.everybody[index] for index in who]
+        due = [self._owed(owner) for owner in owners]
+        before = self.federation.tokens(owners)
+        self.task.withdraw(owners * 2)
+        self.task.withdraw(owners)
+        assert self.federation.tokens(owners) == [had + owed for had, owed in zip(before, due, strict=True)]
+        assert not any(self._owed(owner) for owner in owners)
+
+    @invariant()
+    def nothing_appears_or_vanishes(self) -> None:
+        assert self.federation.conservation().dust == 0
+
+    @invariant()
+    def the_contract_holds_exactly_what_it_owes(self) -> None:
+        rounds = [self.task.round(number) for number in range(1, self.task.round_number + 1)]
+        bonds = {RoundStatus.POSTED: BOND, RoundStatus.CHALLENGED: 2 * BOND}
+        owed = self.task.pool + sum(r.budget + bonds.get(r.status, 0) for r in rounds)
+        owed += sum(self.task.balance(owner) + self.task.member(owner).stake for owner in self.everybody)
+        assert self.ledger.token_balance(self.federation.token, self.task.address) == owed
+
+    def _owed(self, owner: str) -> int:
+        stake = self.task.member(owner).stake if self.task.status == TaskStatus.COMPLETED else 0
+        return self.task.balance(owner) + stake
+
+
+TestAnybodyDoesAnything = AnybodyDoesAnything.TestCase
+TestAnybodyDoesAnything.settings = settings(
+    max_examples=15, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+)

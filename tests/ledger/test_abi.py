@@ -1,0 +1,45 @@
+import json
+import re
+from importlib import resources
+
+import pytest
+
+from flwr_chainfl.errors import LedgerError
+from flwr_chainfl.ledger import RoundStatus, Settings, TaskStatus
+from flwr_chainfl.ledger.abi import load
+from flwr_chainfl.ledger.task import _REMEDIES
+
+ARTIFACTS = resources.files("flwr_chainfl.ledger") / "artifacts"
+
+
+def test_a_contract_that_was_never_compiled_is_named_with_the_remedy() -> None:
+    with pytest.raises(LedgerError, match="no compiled contract 'Casino' .*`make contracts`"):
+        load("Casino")
+
+
+def test_data_of_another_contract_is_not_decoded() -> None:
+    abi = load("FederatedTask")
+    assert abi.decode_error(b"\0\0\0\0") is None
+    assert abi.decode_error(b"") is None
+    assert abi.decode_event([b"\0" * 32], b"") is None
+    assert abi.decode_event([], b"") is None
+
+
+def test_every_remedy_is_of_an_error_that_a_contract_has() -> None:
+    known = {entry.name for contract in ("FederatedTask", "TestToken") for entry in load(contract).errors.values()}
+    assert set(_REMEDIES) <= known
+
+
+def test_the_settings_are_the_contract_s_in_its_order() -> None:
+    artifact = json.loads((ARTIFACTS / "FederatedTask.json").read_text())
+    (constructor,) = (item for item in artifact["abi"] if item["type"] == "constructor")
+    names = [component["name"] for component in constructor["inputs"][0]["components"]]
+    assert [re.sub("[A-Z]", lambda capital: f"_{capital[0].lower()}", name) for name in names] == list(
+        Settings.__dataclass_fields__
+    )
+
+
+def test_statuses_count_as_the_contract_does() -> None:
+    assert [status.name for status in TaskStatus] == ["CREATED", "OPEN", "RUNNING", "COMPLETED"]
+    assert [status.name for status in RoundStatus] == ["NONE", "OPEN", "POSTED", "CHALLENGED", "PAID", "VOID"]
+    assert list(map(int, RoundStatus)) == list(range(6))
