@@ -53,4 +53,4 @@ data:
 	sh tools/fetch_data.sh data
 
 bench: install
-	$(PY) -m benchmarks
+	$(PY) -m examples.benchmarks.quickstart

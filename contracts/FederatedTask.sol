@@ -37,6 +37,8 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
     uint64 private constant ABANDONED_AFTER = 30 days;
     /// @dev Lowest bit of a submission: set once it is a revealed payload hash, clear while it is a commitment.
     bytes32 private constant REVEALED = bytes32(uint256(1));
+    /// @dev Owns what slashes brought in and nobody earned, so that nobody gains by having others slashed.
+    address private constant BURN = address(0xdEaD);
 
     IERC20 public immutable token;
     IScorer public immutable scorer;
@@ -51,6 +53,7 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
     uint32 public finalRounds; // rounds 1 … finalRounds are paid or void
     uint32 public activeMembers;
     uint96 public pool; // token units not yet in a round
+    uint96 public forfeited; // token units from slashes, for the next round's pay
     string public termsCid;
 
     address[] private _members; // by position; the place of one that left goes to the next that joins
@@ -128,9 +131,10 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
         emit TaskStarted(activeMembers);
     }
 
-    /// @notice End the task: stakes can be withdrawn, the rest of the pool goes back to the requester.
-    /// @dev The requester may do so whenever no round is open; anyone may once the promised rounds are over, or once
-    ///      the requester has been idle for a settlement period after the last round's latest end.
+    /// @notice End the task: stakes can be withdrawn, the rest of the pool goes back to the requester, and what is left
+    ///         of slashes is burnt.
+    /// @dev The requester may do so whenever no round is open; anyone may a settlement period after the last reveal
+    ///      deadline of the promised rounds, or once the requester has been idle for longer than a round can take.
     function completeTask() external nonReentrant {
         if (status != TaskStatus.Open && status != TaskStatus.Running) {
             revert WrongTaskStatus(status, TaskStatus.Running);
@@ -138,15 +142,18 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
         if (finalRounds != round) revert RoundNotFinal(finalRounds + 1);
         if (msg.sender != requester) {
             if (round == 0) revert NotRequester(msg.sender, requester);
-            uint64 idleAfter = _rounds[round].revealDeadline + 2 * uint64(_settings.settleSeconds)
-                + 2 * uint64(_settings.challengeSeconds);
-            if (round < rounds && block.timestamp <= idleAfter) revert DeadlineNotReached(idleAfter);
+            uint64 openToAll = _rounds[round].revealDeadline + _settings.settleSeconds;
+            if (round < rounds) openToAll += _settings.settleSeconds + 2 * uint64(_settings.challengeSeconds);
+            if (block.timestamp <= openToAll) revert DeadlineNotReached(openToAll);
         }
         status = TaskStatus.Completed;
         uint256 refunded = pool;
         pool = 0;
         balances[requester] += refunded;
-        emit TaskCompleted(refunded);
+        uint256 burnt = forfeited;
+        forfeited = 0;
+        balances[BURN] += burnt;
+        emit TaskCompleted(refunded, burnt);
     }
 
     // --------------------------------------------------------------- members
@@ -198,8 +205,9 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
         Member storage member = _member[msg.sender];
         if (member.position == 0) revert NotMember(msg.sender);
         if (member.committedRound > finalRounds) revert RoundNotFinal(member.committedRound);
-        if (_isMissing(member.committedRound, msg.sender)) pool += _slashMissing(member.committedRound, msg.sender);
+        if (status == TaskStatus.Running) _settleDebt(member.committedRound, msg.sender);
         uint256 index = member.position - 1;
+        _deselect(member.committedRound, index);
         uint256 stake = member.stake;
         _vacant.push(member.position);
         ++departures[msg.sender];
@@ -228,11 +236,13 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
         pool -= budget;
         r.budget = budget;
         r.selected = uint32(selected);
+        r.forfeits = forfeited;
+        forfeited = 0;
         r.commitDeadline = uint64(block.timestamp) + _settings.commitSeconds;
         r.revealDeadline = r.commitDeadline + _settings.revealSeconds;
         r.settleDeadline = r.revealDeadline + _settings.settleSeconds;
         r.status = RoundStatus.Open;
-        emit RoundOpened(opened, budget, selected, r.commitDeadline, r.revealDeadline);
+        emit RoundOpened(opened, budget, r.forfeits, selected, r.commitDeadline, r.revealDeadline);
     }
 
     /// @notice Commit to this round's contribution.
@@ -286,18 +296,21 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
     }
 
     /// @notice Slash members that committed and did not reveal; those that did not owe a reveal are passed over.
-    /// @dev What they lose joins the round's budget, or the pool once the round is paid or void.
+    /// @dev What they lose is paid with the round's budget, or with the next round's once this one is paid or void.
+    ///      Nobody is slashed in a round in which no reveal came: then it is the relay that failed.
     function slashMissing(uint32 round_, address[] calldata participants) external {
         if (status != TaskStatus.Running) revert WrongTaskStatus(status, TaskStatus.Running);
         Round storage r = _rounds[round_];
         if (r.status == RoundStatus.None) revert WrongRound(round_, round);
         if (r.status == RoundStatus.Open && !_revealsClosed(r)) revert RevealPhaseOpen(round_, r.revealDeadline);
+        if (r.revealed == 0) revert NobodyRevealed(round_);
+        bool intoRound = r.status < RoundStatus.Paid;
         uint96 total;
         for (uint256 i; i < participants.length; ++i) {
-            if (_isMissing(round_, participants[i])) total += _slashMissing(round_, participants[i]);
+            if (_isMissing(round_, participants[i])) total += _slashMissing(round_, participants[i], intoRound);
         }
-        if (r.status >= RoundStatus.Paid) pool += total;
-        else r.budget += total;
+        if (intoRound) r.forfeits += total;
+        else forfeited += total;
     }
 
     // ------------------------------------------------------------ settlement
@@ -392,8 +405,9 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
     }
 
     /// @notice Give up a round that cannot be paid: nobody revealed, nobody posted in time, a challenge was never
-    ///         resolved, or the schedule has failed for 30 days. Its budget returns to the pool, bonds to their
-    ///         owners. Anyone may call.
+    ///         resolved, or the schedule has failed for 30 days. Its budget returns to the pool, the poster's bond to
+    ///         the poster. A challenger that did not get its challenge resolved loses its bond to the next round, since
+    ///         otherwise it could void every round for free. Anyone may call.
     function voidRound(uint32 round_) external {
         Round storage r = _rounds[round_];
         if (r.status == RoundStatus.Open) {
@@ -403,7 +417,7 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
             uint64 deadline = r.settleDeadline + _settings.settleSeconds;
             if (block.timestamp <= deadline) revert DeadlineNotReached(deadline);
             balances[r.poster] += _settings.bond;
-            balances[r.challenger] += _settings.bond;
+            forfeited += _settings.bond;
         } else if (r.status == RoundStatus.Posted) {
             uint64 abandoned = r.settleDeadline + ABANDONED_AFTER;
             if (block.timestamp <= abandoned) revert DeadlineNotReached(abandoned);
@@ -414,6 +428,8 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
         uint96 returned = r.budget;
         r.budget = 0;
         pool += returned;
+        forfeited += r.forfeits;
+        r.forfeits = 0;
         _close(r, RoundStatus.Void);
         emit RoundVoided(round_, returned);
     }
@@ -532,6 +548,7 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
         uint256 index = member.position - 1;
         if (_selection[round_][index >> 8] & (1 << (index & 255)) == 0) revert NotSelected(participant, round_);
         if (member.committedRound == round_) revert AlreadyCommitted(participant, round_);
+        _settleDebt(member.committedRound, participant);
         commitment &= ~REVEALED;
         if (commitment == 0) revert EmptyCommitment(participant);
         if (member.stake == 0 && _settings.minimumStake > 0) revert StakeTooSmall(participant, 0, 1);
@@ -565,12 +582,29 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
         return submission != 0 && submission & REVEALED == 0;
     }
 
-    function _slashMissing(uint32 round_, address participant) private returns (uint96 amount) {
+    /// @dev Slash for a reveal that is still owed in the last round a member committed in, before it does anything else.
+    function _settleDebt(uint32 round_, address participant) private {
+        if (_isMissing(round_, participant) && _rounds[round_].revealed > 0) {
+            forfeited += _slashMissing(round_, participant, false);
+        }
+    }
+
+    /// @dev A member that leaves while it is selected and has not committed makes room for nobody in this round.
+    function _deselect(uint32 committedRound, uint256 index) private {
+        uint32 open = round;
+        Round storage r = _rounds[open];
+        uint256 bit = 1 << (index & 255);
+        if (r.status != RoundStatus.Open || committedRound == open || _selection[open][index >> 8] & bit == 0) return;
+        _selection[open][index >> 8] &= ~bit;
+        --r.selected;
+    }
+
+    function _slashMissing(uint32 round_, address participant, bool intoRound) private returns (uint96 amount) {
         Member storage member = _member[participant];
         delete _submissions[round_][participant];
         amount = uint96(uint256(member.stake) * _settings.missingSlashBps / 10_000);
         member.stake -= amount;
-        emit MissingRevealSlashed(round_, participant, amount);
+        emit MissingRevealSlashed(round_, participant, amount, intoRound);
     }
 
     /// @dev Scores in the order of `participants`; one whose report was not published scores 0.
@@ -603,19 +637,24 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
         }
     }
 
-    /// @dev Pays, slashes and closes a round. What score slashes bring in joins the budget; what nobody earned
-    ///      returns to the pool.
+    /// @dev Pays, slashes and closes a round. What slashes bring in is paid with the budget. Of what nobody earned, no
+    ///      more than the budget returns to the pool; the rest is for the next round.
     function _pay(uint32 round_, Round storage r, address[] calldata participants, int256[] memory scores) private {
         (uint256[] memory slashed, uint256 totalSlashed) = _slashForScores(participants, scores);
-        uint256 budget = r.budget + totalSlashed;
+        uint256 own = r.budget;
+        uint256 budget = own + r.forfeits + totalSlashed;
         r.budget = 0;
+        r.forfeits = 0;
         uint256[] memory amounts = schedule.split(budget, scores);
         uint256 paid = _credit(participants, amounts);
         if (paid > budget) revert ScheduleOverspent(paid, budget);
         _emitReceipts(round_, participants, scores, amounts, slashed);
-        pool += SafeCast.toUint96(budget - paid);
+        uint256 unearned = budget - paid;
+        uint256 returned = unearned < own ? unearned : own;
+        pool += uint96(returned);
+        forfeited += SafeCast.toUint96(unearned - returned);
         _close(r, RoundStatus.Paid);
-        emit RoundPaid(round_, paid, totalSlashed, budget - paid);
+        emit RoundPaid(round_, paid, totalSlashed, returned);
     }
 
     function _credit(address[] calldata participants, uint256[] memory amounts) private returns (uint256 paid) {

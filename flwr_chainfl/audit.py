@@ -46,8 +46,7 @@ class Difference:
 class _Settled:
     """A round as the ledger's events tell it."""
 
-    budget: int = 0
-    missing_slashes: int = 0
+    budget: int = 0  # with what earlier and missing-reveal slashes add to it
     reveals: dict[str, Entry] = field(default_factory=dict)
     receipts: dict[str, Entry] = field(default_factory=dict)
     stakes: dict[str, int] = field(default_factory=dict)  # before the round's own slashes
@@ -118,12 +117,12 @@ class _Audit:
             if name == "ParticipantJoined":
                 stakes[a["participant"]], samples[a["participant"]] = a["stake"], a["samples"]
             elif name == "RoundOpened":
-                settled[a["round"]].budget = a["budget"]
+                settled[a["round"]].budget = a["budget"] + a["forfeits"]
             elif name == "Revealed":
                 settled[a["round"]].reveals[a["participant"]] = a
                 settled[a["round"]].samples[a["participant"]] = samples[a["participant"]]
             elif name == "MissingRevealSlashed":
-                settled[a["round"]].missing_slashes += a["amount"]
+                settled[a["round"]].budget += a["amount"] if a["intoRound"] else 0
                 stakes[a["participant"]] -= a["amount"]
             elif name == "Receipt":
                 settled[a["round"]].receipts[a["participant"]] = a
@@ -194,7 +193,7 @@ class _Audit:
                 yield from _differ(f"{where}, {participant}, score", recorded[participant]["score"], str(score))
             return
         slashes = [self._slash(score, settled.stakes[p]) for p, score in zip(participants, scores, strict=True)]
-        amounts = self._schedule.split(settled.budget + settled.missing_slashes + sum(slashes), scores)
+        amounts = self._schedule.split(settled.budget + sum(slashes), scores)
         for participant, score, slash, amount in zip(participants, scores, slashes, amounts, strict=True):
             receipt, entry = settled.receipts[participant], recorded[participant]
             reveal = settled.reveals[participant]

@@ -133,8 +133,8 @@ def pack_array(array: NDArray[Any]) -> bytes:
 def unpack_array(data: bytes) -> NDArray[Any]:
     """Return the array of .npy bytes; raises PublicSetError when they are none."""
     try:
-        array: NDArray[Any] = np.load(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+        array: NDArray[Any] = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+    except (ValueError, EOFError, OSError, MemoryError) as error:
         raise PublicSetError(f"{len(data)} bytes are no .npy array ({error}); send the public inputs again") from error
     return array
 

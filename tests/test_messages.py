@@ -1,4 +1,5 @@
 import io
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -66,13 +67,26 @@ def test_an_array_comes_back_and_packs_alike_in_any_memory_order(dtype: str) -> 
     assert pack_array(np.asfortranarray(array)) == pack_array(array)
 
 
-def _pickled() -> bytes:
+def _saved(save: Callable[[io.BytesIO], None]) -> bytes:
     buffer = io.BytesIO()
-    np.save(buffer, np.array([{"code": 1}], dtype=object), allow_pickle=True)
+    save(buffer)
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize("data", [b"", b"no array", pack_array(np.zeros(5))[:-1], b"\x93NUMPY", b"PK\x03\x04", _pickled()])
+ARRAY = pack_array(np.zeros(5))
+OTHERS = {
+    "nothing": b"",
+    "text": b"no array",
+    "cut off": ARRAY[:-1],
+    "no header": b"\x93NUMPY",
+    "no zip file": b"PK\x03\x04",
+    "several arrays": _saved(lambda file: np.savez(file, np.zeros(5))),
+    "pickled": _saved(lambda file: np.save(file, np.array([{"code": 1}], dtype=object), allow_pickle=True)),
+    "too large": ARRAY.replace(b"(5,)", b"(9999999999999,)"[:16]).replace(b" " * 12, b"", 1),
+}
+
+
+@pytest.mark.parametrize("data", OTHERS.values(), ids=OTHERS)
 def test_bytes_that_are_no_array_are_an_error_that_counts_them(data: bytes) -> None:
     with pytest.raises(PublicSetError, match=f"^{len(data)} bytes are no .npy array"):
         unpack_array(data)

@@ -1,0 +1,1 @@
+"""What a developer of the package runs; none of it is installed."""

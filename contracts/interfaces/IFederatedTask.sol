@@ -73,6 +73,7 @@ interface IFederatedTask {
         uint32 published;
         bytes32 postingHash;
         address poster;
+        uint96 forfeits; // from slashes; paid with the budget, but never back to the requester
         address challenger;
     }
 
@@ -116,12 +117,21 @@ interface IFederatedTask {
     event TaskStarted(uint256 members);
     event ParticipantJoined(address indexed participant, uint256 stake, uint64 samples);
     event ParticipantLeft(address indexed participant, uint256 stake);
-    event RoundOpened(uint32 indexed round, uint256 budget, uint256 selected, uint64 commitDeadline, uint64 revealDeadline);
+    /// @param forfeits Left over from earlier slashes; paid with the budget.
+    event RoundOpened(
+        uint32 indexed round,
+        uint256 budget,
+        uint256 forfeits,
+        uint256 selected,
+        uint64 commitDeadline,
+        uint64 revealDeadline
+    );
     event Committed(uint32 indexed round, address indexed participant, bytes32 commitment);
     event Revealed(uint32 indexed round, address indexed participant, bytes32 contentDigest, bytes32 reportHash, bytes32 salt);
     /// @notice A report that was revealed in full, by its author, rather than through the requester.
     event ReportRevealed(uint32 indexed round, address indexed participant, bytes report);
-    event MissingRevealSlashed(uint32 indexed round, address indexed participant, uint256 amount);
+    /// @param intoRound Whether the amount joins that round's pay, which is still to come, or a later one's.
+    event MissingRevealSlashed(uint32 indexed round, address indexed participant, uint256 amount, bool intoRound);
     event ScoresPosted(uint32 indexed round, address indexed poster, address[] participants, int256[] scores);
     /// @notice A bond that came from an allowance; one taken from a balance here moves no tokens.
     event BondDeposited(address indexed from, uint256 amount);
@@ -141,7 +151,8 @@ interface IFederatedTask {
     );
     event RoundPaid(uint32 indexed round, uint256 paid, uint256 slashed, uint256 returned);
     event RoundVoided(uint32 indexed round, uint256 returned);
-    event TaskCompleted(uint256 refunded);
+    /// @param burnt What slashes brought in and nobody earned.
+    event TaskCompleted(uint256 refunded, uint256 burnt);
     event Withdrawn(address indexed owner, uint256 amount);
 
     error NotRequester(address caller, address requester);

@@ -203,16 +203,10 @@ contract MoneyTest is Test {
         }
         address[] memory everybody = handler.everybody();
         for (uint256 i; i < everybody.length; i += 2) {
-            if (task.memberOf(everybody[i]).position == 0 || _owesReveal(everybody[i])) continue;
+            if (task.memberOf(everybody[i]).position == 0 || handler.owesReveal(everybody[i])) continue;
             vm.prank(everybody[i]);
             task.removeWorker();
         }
         task.withdraw(everybody);
-    }
-
-    // Such a one pays for it when it leaves, and once the task is completed that payment reaches nobody.
-    function _owesReveal(address person) private view returns (bool) {
-        uint256 submission = uint256(task.submissionOf(task.memberOf(person).committedRound, person));
-        return submission != 0 && submission & 1 == 0;
     }
 }

@@ -51,7 +51,9 @@ contract TaskHandler is Cast, EventLedger {
 
     function depart(uint256 word) external audited {
         word = _mix(word);
-        vm.prank(_person(word));
+        address person = _person(word);
+        if (task.status() == IFederatedTask.TaskStatus.Completed && owesReveal(person)) return;
+        vm.prank(person);
         task.removeWorker();
     }
 
@@ -186,6 +188,7 @@ contract TaskHandler is Cast, EventLedger {
 
     function abandon(uint256 word) external audited {
         word = _mix(word);
+        if (word & 3 == 0) vm.warp(vm.getBlockTimestamp() + 31 days);
         task.voidRound(_round(word));
     }
 
@@ -208,7 +211,6 @@ contract TaskHandler is Cast, EventLedger {
 
     function wait(uint256 word) external {
         word = _mix(word);
-        if (word % 32 == 0) vm.warp(vm.getBlockTimestamp() + 31 days);
         uint32[4] memory spans = [_s.commitSeconds, _s.revealSeconds, _s.settleSeconds, _s.challengeSeconds];
         vm.warp(vm.getBlockTimestamp() + (word & 256 == 0 ? word >> 16 & 63 : spans[(word >> 16) & 3] + 1));
     }
@@ -259,6 +261,12 @@ contract TaskHandler is Cast, EventLedger {
             this.wait.selector,
             this.play.selector
         );
+    }
+
+    // Such a one pays for it when it leaves, and once the task is completed that payment reaches nobody.
+    function owesReveal(address person) public view returns (bool) {
+        uint256 submission = uint256(task.submissionOf(task.memberOf(person).committedRound, person));
+        return submission != 0 && submission & 1 == 0;
     }
 
     function postingOf(uint32 round) external view returns (address[] memory, int256[] memory) {

@@ -103,6 +103,7 @@ class Round:
     published: int
     posting_hash: bytes
     poster: str
+    forfeits: int
     challenger: str
 
 
@@ -272,7 +273,7 @@ class Task:
         """Return a round's record."""
         values = list(self._view("roundOf", number)[0])
         values[7] = RoundStatus(values[7])
-        values[10], values[11] = to_checksum_address(values[10]), to_checksum_address(values[11])
+        values[10], values[12] = to_checksum_address(values[10]), to_checksum_address(values[12])
         return Round(*values)
 
     def submission(self, round_number: int, participant: str) -> bytes:

@@ -129,6 +129,8 @@ class Relay:
         if not participants:
             return {}
         self.ledger.chain.advance_past(self.task.round(round_number).reveal_deadline)
+        if self.task.round(round_number).revealed == 0:
+            return {}  # the contract slashes nobody where no reveal came
         receipt = self._count("slashMissing", self.task.slash_missing(round_number, participants))
         return {
             arguments["participant"]: arguments["amount"]

@@ -4,7 +4,13 @@ import pytest
 from eth_utils.address import to_checksum_address
 
 from flwr_chainfl.crypto import Wallet
-from flwr_chainfl.errors import ConfigError, ContractError, LedgerError, LedgerUnreachableError, WrongChainError
+from flwr_chainfl.errors import (
+    ConfigError,
+    ContractError,
+    LedgerError,
+    LedgerUnreachableError,
+    WrongChainError,
+)
 from flwr_chainfl.ledger import Ledger, Task
 from tests.federation import guest
 

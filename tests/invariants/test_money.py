@@ -5,10 +5,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+import flwr_chainfl.ledger.embedded  # noqa: F401  py-evm sets the recursion limit on import: not during a test
 from flwr_chainfl.crypto import Wallet
 from flwr_chainfl.errors import ContractError
 from flwr_chainfl.fixedpoint import WAD
 from flwr_chainfl.ledger import Ledger, RoundStatus, TaskStatus
+from flwr_chainfl.ledger.accounting import conservation
 from tests.federation import BOND, STAKE, Federation, approve, guest
 
 PEOPLE = 4
@@ -32,6 +34,8 @@ class AnybodyDoesAnything(RuleBasedStateMachine):
         approve(self.challenger, self.federation.token, self.task.address, STAKE)
         self.committed: dict[int, dict[str, bytes]] = {}
         self.postings: dict[int, tuple[list[str], list[int]]] = {}
+        self.events: list[tuple[str, dict[str, Any]]] = []
+        self.unread_block = self.task.from_block
 
     def teardown(self) -> None:
         self.ledger.close()
@@ -141,15 +145,19 @@ class AnybodyDoesAnything(RuleBasedStateMachine):
 
     @invariant()
     def nothing_appears_or_vanishes(self) -> None:
-        assert self.federation.conservation().dust == 0
+        new = self.ledger.task(self.task.address, from_block=self.unread_block).events()
+        self.unread_block = self.ledger.chain.web3.eth.block_number + 1
+        self.events += new
+        locked = self.ledger.token_balance(self.federation.token, self.task.address)
+        assert conservation(self.events, requester=self.federation.requester, locked=locked).dust == 0
+        if any(name not in ("Committed", "Revealed") for name, _ in new):
+            assert locked == self._owed_to_anybody()
 
-    @invariant()
-    def the_contract_holds_exactly_what_it_owes(self) -> None:
+    def _owed_to_anybody(self) -> int:
         rounds = [self.task.round(number) for number in range(1, self.task.round_number + 1)]
         bonds = {RoundStatus.POSTED: BOND, RoundStatus.CHALLENGED: 2 * BOND}
         owed = self.task.pool + sum(r.budget + bonds.get(r.status, 0) for r in rounds)
-        owed += sum(self.task.balance(owner) + self.task.member(owner).stake for owner in self.everybody)
-        assert self.ledger.token_balance(self.federation.token, self.task.address) == owed
+        return owed + sum(self.task.balance(owner) + self.task.member(owner).stake for owner in self.everybody)
 
     def _owed(self, owner: str) -> int:
         stake = self.task.member(owner).stake if self.task.status == TaskStatus.COMPLETED else 0
@@ -158,5 +166,5 @@ class AnybodyDoesAnything(RuleBasedStateMachine):
 
 TestAnybodyDoesAnything = AnybodyDoesAnything.TestCase
 TestAnybodyDoesAnything.settings = settings(
-    max_examples=15, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=8, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )

@@ -26,7 +26,7 @@ def rounds(draw: st.DrawFn) -> tuple[PeerTruthSerum, list[bytes]]:
     return scorer, draw(st.lists(report | report | report | malformed, max_size=9))
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(rounds())
 def test_peer_truth_serum_scores_alike_on_chain(twin: Twin, game: tuple[PeerTruthSerum, list[bytes]]) -> None:
     scorer, reports = game

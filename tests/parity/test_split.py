@@ -10,7 +10,7 @@ MOST = 2**256 - 1
 BOUND = 2**127 - 1  # of a score that can be posted
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(
     st.integers(0, MOST) | st.integers(0, 1000),
     st.lists(st.integers(-BOUND, BOUND) | st.integers(-2, 9), max_size=12),

@@ -142,7 +142,7 @@ class LocalGrid(Grid):
             if node.intercept is not None:
                 return node.intercept(copied, node.context, node.app)
             return node.app(copied, node.context)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a SuperNode turns every exception into an error reply
             return Message(Error(code=1, reason=f"{type(error)}:<'{error}'>"), reply_to=copied)
 
 
