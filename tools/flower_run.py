@@ -7,6 +7,7 @@ private FLWR_HOME, streams the run's log, asks for the run's status, and stops w
 from __future__ import annotations
 
 import argparse
+import difflib
 import json
 import os
 import signal
@@ -119,7 +120,10 @@ def run(
     """Run an app to its end.
 
     nodes: number of simulated nodes, None on a deployment; echo: whether to print the log as it comes
+
+    Raises ValueError for a run-config key that the app does not have; Flower refuses it without naming it.
     """
+    _check_keys(app, run_config)
     command = ["flwr", "run", str(app), "here", "--stream"]
     if run_config:
         command += ["--run-config", " ".join(f"{key}={_toml(value)}" for key, value in run_config.items())]
@@ -136,7 +140,18 @@ def run(
             if echo:
                 print(line, end="", flush=True)
     seconds = time.perf_counter() - started
-    return Outcome(_last_status(flower), "".join(lines), seconds)
+    status = _last_status(flower) if process.returncode == 0 else "no run was submitted"
+    return Outcome(status, "".join(lines), seconds)
+
+
+def _check_keys(app: Path, run_config: Mapping[str, object]) -> None:
+    with (app / "pyproject.toml").open("rb") as file:
+        known = tomllib.load(file)["tool"]["flwr"]["app"].get("config", {})
+    for key in run_config:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
+            raise ValueError(f"run-config key {key!r} is unknown to {app}; {hint}")
 
 
 def _last_status(flower: Flower) -> str:
@@ -176,6 +191,10 @@ def main() -> None:
     arguments = parser.parse_args()
     pairs = tomllib.loads(arguments.run_config.replace(" ", "\n")) if arguments.run_config else {}
     pairs.setdefault("run-directory", str(arguments.run_directory.resolve()))
+    try:
+        _check_keys(arguments.app, pairs)
+    except ValueError as error:
+        sys.exit(str(error))
     with tempfile.TemporaryDirectory(prefix="chainfl-") as home, superlink(Path(home)) as flower:
         outcome = run(flower, arguments.app, run_config=pairs, nodes=arguments.nodes, echo=True)
     if not outcome.ok:

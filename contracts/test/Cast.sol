@@ -17,6 +17,7 @@ abstract contract Cast is Signer {
     address[] internal _people; // ascending
     mapping(address person => uint256) internal _key;
     address[] private _bystanders; // who posts, challenges and meddles
+    address internal constant _BURN = address(0xdEaD);
 
     constructor(FederatedTask task_, uint256[] memory keys, address[] memory bystanders) {
         task = task_;
@@ -32,14 +33,15 @@ abstract contract Cast is Signer {
     }
 
     function everybody() public view returns (address[] memory all) {
-        all = new address[](_people.length + _bystanders.length + 1);
+        all = new address[](_people.length + _bystanders.length + 2);
         for (uint256 i; i < _people.length; ++i) {
             all[i] = _people[i];
         }
         for (uint256 i; i < _bystanders.length; ++i) {
             all[_people.length + i] = _bystanders[i];
         }
-        all[all.length - 1] = task.requester();
+        all[all.length - 2] = task.requester();
+        all[all.length - 1] = _BURN;
     }
 
     // Spreads the fuzzer's mostly small words over all their bits.

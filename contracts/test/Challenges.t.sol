@@ -136,7 +136,7 @@ contract ChallengesTest is TaskTest {
         task.resolveChallenge(round, _who(4), right);
     }
 
-    function test_unresolved_challenge_is_voided_and_gives_both_bonds_back() public {
+    function test_unresolved_challenge_is_voided_and_costs_the_challenger_its_bond() public {
         _post(round, _who(4), _falseScores(4));
         _challenge(round);
         uint64 deadline = task.roundOf(round).settleDeadline + SETTLE;
@@ -146,9 +146,11 @@ contract ChallengesTest is TaskTest {
         vm.warp(deadline + 1);
         task.voidRound(round);
         assertEq(task.balances(requester), BOND);
-        assertEq(task.balances(challenger), BOND);
+        assertEq(task.balances(challenger), 0);
+        assertEq(task.forfeited(), BOND);
         assertEq(task.pool(), POOL);
         assertEq(task.finalRounds(), 1);
+        assertEq(task.roundOf(_open()).forfeits, BOND);
     }
 
     function test_malformed_report_scores_zero_and_does_not_block_the_others() public {

@@ -52,8 +52,9 @@ contract CommitmentsTest is TaskTest {
         _fund(task);
         _start(2);
         uint32 first = _open();
-        _commit(0, first);
-        skip(COMMIT + REVEAL + 1);
+        _commitAll(2, first);
+        _reveal(1, first);
+        skip(COMMIT + REVEAL + SETTLE + 1);
         task.slashMissing(first, _list(people[0]));
         task.voidRound(first);
         assertEq(_stakeOf(0), 0);

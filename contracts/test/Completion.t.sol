@@ -61,12 +61,55 @@ contract CompletionTest is TaskTest {
 
     function test_anyone_may_complete_once_the_promised_rounds_are_over() public {
         _start(4);
+        uint32 round;
         for (uint256 r; r < ROUNDS; ++r) {
-            _playRound(4);
+            round = _playRound(4);
         }
-        vm.prank(stranger);
+        uint64 openToAll = task.roundOf(round).revealDeadline + SETTLE;
+        vm.warp(openToAll);
+        vm.startPrank(stranger);
+        vm.expectRevert(abi.encodeWithSelector(IFederatedTask.DeadlineNotReached.selector, openToAll));
+        task.completeTask();
+        skip(1);
         task.completeTask();
         assertEq(uint8(task.status()), uint8(IFederatedTask.TaskStatus.Completed));
+    }
+
+    function test_missing_reveals_of_the_last_round_can_be_slashed_before_a_member_completes() public {
+        _start(3);
+        _voidRound();
+        _voidRound();
+        uint32 round = _open();
+        _commitAll(3, round);
+        _reveal(1, round);
+        vm.warp(task.roundOf(round).revealDeadline + 1);
+        int256[] memory scores = new int256[](1);
+        scores[0] = 1 ether;
+        _post(round, _list(people[1]), scores);
+        vm.prank(people[0]);
+        vm.expectRevert(abi.encodeWithSelector(IFederatedTask.RoundNotFinal.selector, round));
+        task.completeTask();
+        task.slashMissing(round, _list(people[0], people[2]));
+        skip(CHALLENGE + 1);
+        task.distributeRewards(round, _list(people[1]), scores);
+        vm.prank(people[0]);
+        task.completeTask();
+        task.withdraw(_who(3));
+        assertEq(token.balanceOf(people[0]), WEALTH - STAKE / 10);
+        assertEq(token.balanceOf(people[1]), WEALTH + POOL + 2 * STAKE / 10);
+    }
+
+    function test_member_cannot_void_the_last_round_and_complete_in_one_go() public {
+        _start(3);
+        _voidRound();
+        _voidRound();
+        uint32 round = _open();
+        uint64 openToAll = task.roundOf(round).revealDeadline + SETTLE;
+        skip(COMMIT + REVEAL + 1);
+        vm.startPrank(people[0]);
+        task.voidRound(round);
+        vm.expectRevert(abi.encodeWithSelector(IFederatedTask.DeadlineNotReached.selector, openToAll));
+        task.completeTask();
     }
 
     function test_withdrawal_by_a_stranger_pays_the_owner_only() public {

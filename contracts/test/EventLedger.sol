@@ -10,6 +10,7 @@ import {IFederatedTask} from "../interfaces/IFederatedTask.sol";
 abstract contract EventLedger {
     struct Book {
         int256 budget;
+        int256 forfeits; // score slashes included
         int256 earned;
         address poster;
         address challenger;
@@ -18,9 +19,12 @@ abstract contract EventLedger {
         mapping(address participant => bool) revealed;
     }
 
+    int256 public funded;
+    int256 public refunded;
     int256 public bookedPool;
+    int256 public bookedForfeited;
     int256 public bookedBonds;
-    int256 public bookedBudgets;
+    int256 public bookedBudgets; // with their forfeits
     bool public completed;
     mapping(address owner => int256) public bookedStake;
     mapping(address owner => int256) public owed;
@@ -29,8 +33,10 @@ abstract contract EventLedger {
     mapping(string outcome => uint256) public times;
     string[] public mistakes;
 
+    address private _debtor; // whom the event before this one slashed for a debt
     int256 private immutable _bond;
     address private immutable _requester;
+    address private constant _DEAD = address(0xdEaD);
 
     constructor(uint256 bond, address requester) {
         _bond = int256(bond);
@@ -42,6 +48,7 @@ abstract contract EventLedger {
     }
 
     function _read(Vm.Log[] memory logs, address task) internal {
+        _debtor = address(0);
         for (uint256 i; i < logs.length; ++i) {
             if (logs[i].emitter == task) _book(logs[i].topics, logs[i].data);
         }
@@ -50,17 +57,23 @@ abstract contract EventLedger {
     function _book(bytes32[] memory topics, bytes memory data) private {
         bytes32 name = topics[0];
         if (name == IFederatedTask.TaskInitialized.selector) {
-            (,, uint256 pool) = abi.decode(data, (string, uint32, uint256));
-            bookedPool += int256(pool);
+            (,, int256 pool) = abi.decode(data, (string, uint32, int256));
+            bookedPool += pool;
+            funded += pool;
         } else if (name == IFederatedTask.TaskExtended.selector) {
-            (, uint256 pool) = abi.decode(data, (uint32, uint256));
-            bookedPool += int256(pool);
+            (, int256 pool) = abi.decode(data, (uint32, int256));
+            bookedPool += pool;
+            funded += pool;
             ++times["extended"];
         } else if (name == IFederatedTask.TaskCompleted.selector) {
-            int256 refunded = abi.decode(data, (int256));
+            int256 burnt;
+            (refunded, burnt) = abi.decode(data, (int256, int256));
             bookedPool -= refunded;
+            bookedForfeited -= burnt;
             owed[_requester] += refunded;
+            owed[_DEAD] += burnt;
             completed = true;
+            if (burnt > 0) ++times["burnt"];
             ++times["completed"];
         } else if (name == IFederatedTask.Withdrawn.selector) {
             _bookWithdrawal(_address(topics[1]), abi.decode(data, (int256)));
@@ -87,21 +100,24 @@ abstract contract EventLedger {
             owed[participant] += stake;
             if (bookedStake[participant] != 0) mistakes.push("left with another stake");
             ++times["left"];
+            if (_debtor == participant) ++times["debt settled by leaving"];
         }
     }
 
     function _bookRound(bytes32 name, uint32 round, bytes32[] memory topics, bytes memory data) private {
         Book storage book = _books[round];
         if (name == IFederatedTask.RoundOpened.selector) {
-            (int256 budget,,,) = abi.decode(data, (int256, uint256, uint64, uint64));
-            bookedPool -= budget;
-            _addBudget(book, budget);
+            (book.budget, book.forfeits,,,) = abi.decode(data, (int256, int256, uint256, uint64, uint64));
+            bookedPool -= book.budget;
+            bookedForfeited -= book.forfeits;
+            if (bookedForfeited != 0) mistakes.push("opened without all that was forfeited");
+            bookedBudgets += book.budget + book.forfeits;
+            if (book.forfeits > 0) ++times["opened with forfeits"];
         } else if (name == IFederatedTask.MissingRevealSlashed.selector) {
-            int256 amount = abi.decode(data, (int256));
-            bookedStake[_address(topics[2])] -= amount;
-            if (book.closed) bookedPool += amount;
-            else _addBudget(book, amount);
-            ++times[book.closed ? "missing slashed late" : "missing slashed"];
+            _bookMissing(book, _address(topics[2]), data);
+            return;
+        } else if (name == IFederatedTask.Committed.selector) {
+            if (_debtor == _address(topics[2])) ++times["debt settled by committing"];
         } else if (name == IFederatedTask.ScoresPosted.selector) {
             book.poster = _address(topics[2]);
             _bind(book.poster);
@@ -127,13 +143,24 @@ abstract contract EventLedger {
         } else if (name == IFederatedTask.RoundPaid.selector || name == IFederatedTask.RoundVoided.selector) {
             _bookEnd(name, book, data);
         }
+        _debtor = address(0);
+    }
+
+    function _bookMissing(Book storage book, address participant, bytes memory data) private {
+        (int256 amount, bool intoRound) = abi.decode(data, (int256, bool));
+        bookedStake[participant] -= amount;
+        if (intoRound) _addForfeits(book, amount);
+        else bookedForfeited += amount;
+        if (intoRound && book.closed) mistakes.push("slashed into a closed round");
+        _debtor = intoRound ? address(0) : participant;
+        ++times[book.closed ? "missing slashed late" : "missing slashed"];
     }
 
     function _bookReceipt(Book storage book, address participant, bytes memory data) private {
         (,, uint256 payout, uint256 slashed,) = abi.decode(data, (bytes32, int256, uint256, uint256, bytes32));
         owed[participant] += int256(payout);
         bookedStake[participant] -= int256(slashed);
-        _addBudget(book, int256(slashed) - int256(payout));
+        _addForfeits(book, int256(slashed));
         book.earned += int256(payout);
         if (slashed > 0) ++times["score slashed"];
     }
@@ -149,16 +176,20 @@ abstract contract EventLedger {
         } else {
             returned = abi.decode(data, (int256));
             if (book.poster != address(0)) _release(book.poster, _bond);
-            if (book.challenger != address(0)) _release(book.challenger, _bond);
+            if (book.challenger != address(0)) _forfeitBond();
             ++times[
                 book.poster == address(0)
                     ? "voided"
                     : book.challenger == address(0) ? "voided as posted" : "voided in dispute"
             ];
         }
-        if (returned != book.budget) mistakes.push("returned another amount than was left");
-        _addBudget(book, -returned);
+        int256 left = book.budget + book.forfeits - book.earned;
+        if (returned != (left < book.budget ? left : book.budget)) {
+            mistakes.push("returned another amount than was left of the budget");
+        }
+        bookedBudgets -= left + book.earned;
         bookedPool += returned;
+        bookedForfeited += left - returned;
         book.closed = true;
     }
 
@@ -173,8 +204,8 @@ abstract contract EventLedger {
         ++times["withdrawn"];
     }
 
-    function _addBudget(Book storage book, int256 amount) private {
-        book.budget += amount;
+    function _addForfeits(Book storage book, int256 amount) private {
+        book.forfeits += amount;
         bookedBudgets += amount;
     }
 
@@ -188,6 +219,11 @@ abstract contract EventLedger {
     function _release(address owner, int256 amount) private {
         bookedBonds -= amount;
         owed[owner] += amount;
+    }
+
+    function _forfeitBond() private {
+        bookedBonds -= _bond;
+        bookedForfeited += _bond;
     }
 
     function _address(bytes32 topic) private pure returns (address) {

@@ -133,7 +133,8 @@ contract GasTest is TaskTest {
         _start(10);
         uint32 round = _open();
         _commitAll(10, round);
-        skip(COMMIT + REVEAL + 1);
+        _reveal(1, round);
+        skip(COMMIT + REVEAL + SETTLE + 1);
         task.slashMissing(round, _list(people[0]));
         _snap("slashMissing, 1 member");
         task.voidRound(round);

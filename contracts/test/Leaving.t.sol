@@ -20,7 +20,8 @@ contract LeavingTest is TaskTest {
         _start(4);
         uint32 round = _open();
         _commitAll(4, round);
-        skip(COMMIT + REVEAL + 1);
+        _reveal(1, round);
+        skip(COMMIT + REVEAL + SETTLE + 1);
         task.slashMissing(round, _list(people[0]));
         task.voidRound(round);
         _leave(0);
@@ -81,6 +82,22 @@ contract LeavingTest is TaskTest {
         _leave(0);
         vm.expectRevert(abi.encodeWithSelector(IFederatedTask.NotMember.selector, people[0]));
         _leave(0);
+    }
+
+    function test_leaving_a_completed_task_costs_nothing_and_locks_nothing() public {
+        _start(3);
+        uint32 round = _open();
+        _commitAll(3, round);
+        _reveal(1, round);
+        skip(COMMIT + REVEAL + SETTLE + 1);
+        task.voidRound(round);
+        vm.prank(requester);
+        task.completeTask();
+        _leave(0);
+        assertEq(task.balances(people[0]), STAKE);
+        task.withdraw(_who(3));
+        task.withdraw(_list(requester));
+        assertEq(token.balanceOf(address(task)), 0);
     }
 
     function test_stake_is_paid_once_whether_by_leaving_or_by_completion() public {

@@ -29,23 +29,23 @@ contract MoneyTest is Test {
 
     function invariant_every_unit_is_in_one_place() public view {
         address[] memory everybody = handler.everybody();
-        uint256 held = task.pool();
+        uint256 held = uint256(task.pool()) + task.forfeited();
         for (uint256 i; i < everybody.length; ++i) {
             held += task.balances(everybody[i]) + task.memberOf(everybody[i]).stake;
         }
         for (uint32 r = 1; r <= task.round(); ++r) {
             IFederatedTask.Round memory round = task.roundOf(r);
-            held += round.budget;
+            held += uint256(round.budget) + round.forfeits;
             if (round.status == IFederatedTask.RoundStatus.Posted) held += BOND;
             if (round.status == IFederatedTask.RoundStatus.Challenged) held += 2 * BOND;
-            if (round.status >= IFederatedTask.RoundStatus.Paid) assertEq(round.budget, 0);
+            if (round.status >= IFederatedTask.RoundStatus.Paid) assertEq(round.budget + round.forfeits, 0);
         }
         assertEq(token.balanceOf(address(task)), held);
     }
 
     function invariant_the_events_tell_the_whole_story() public view {
         address[] memory everybody = handler.everybody();
-        int256 held = handler.bookedPool() + handler.bookedBudgets() + handler.bookedBonds();
+        int256 held = handler.bookedPool() + handler.bookedForfeited() + handler.bookedBudgets() + handler.bookedBonds();
         for (uint256 i; i < everybody.length; ++i) {
             address owner = everybody[i];
             int256 due = handler.owed(owner) + handler.bookedStake(owner);
@@ -53,8 +53,17 @@ contract MoneyTest is Test {
             assertEq(int256(task.balances(owner) + task.memberOf(owner).stake), due, "what somebody is owed");
         }
         assertEq(int256(uint256(task.pool())), handler.bookedPool(), "pool");
+        assertEq(int256(uint256(task.forfeited())), handler.bookedForfeited(), "forfeited");
         assertEq(int256(token.balanceOf(address(task))), held, "balance");
         assertEq(handler.mistakeCount(), 0, handler.mistakeCount() == 0 ? "" : handler.mistakes(0));
+    }
+
+    function invariant_the_requester_gets_back_no_more_than_it_paid_in() public view {
+        uint256 unspent = task.pool();
+        for (uint32 r = 1; r <= task.round(); ++r) {
+            unspent += task.roundOf(r).budget;
+        }
+        assertLe(int256(unspent) + handler.refunded(), handler.funded());
     }
 
     function invariant_final_rounds_are_exactly_those_in_a_row() public view {
@@ -96,15 +105,19 @@ contract MoneyTest is Test {
     }
 
     function test_random_play_reaches_every_outcome_and_can_always_be_drained() public {
-        string[20] memory outcomes = [
+        string[25] memory outcomes = [
             "joined by relay",
             "took a vacant seat",
             "left",
+            "deselected",
             "extended",
             "committed to a payload hash",
             "revealed in full",
             "missing slashed",
             "missing slashed late",
+            "debt settled by committing",
+            "debt settled by leaving",
+            "opened with forfeits",
             "bond from a balance",
             "challenged",
             "upheld",
@@ -116,9 +129,10 @@ contract MoneyTest is Test {
             "voided as posted",
             "voided in dispute",
             "withdrawn",
-            "completed"
+            "completed",
+            "burnt"
         ];
-        uint256[20] memory reached;
+        uint256[25] memory reached;
         for (uint256 game; game < 20; ++game) {
             _begin();
             bytes4[] memory selectors = handler.selectors();
@@ -129,6 +143,7 @@ contract MoneyTest is Test {
             }
             invariant_every_unit_is_in_one_place();
             invariant_the_events_tell_the_whole_story();
+            invariant_the_requester_gets_back_no_more_than_it_paid_in();
             invariant_every_member_has_a_seat_of_its_own();
             invariant_only_a_reveal_tags_a_submission();
             for (uint256 i; i < outcomes.length; ++i) {
@@ -203,7 +218,7 @@ contract MoneyTest is Test {
         }
         address[] memory everybody = handler.everybody();
         for (uint256 i; i < everybody.length; i += 2) {
-            if (task.memberOf(everybody[i]).position == 0 || handler.owesReveal(everybody[i])) continue;
+            if (task.memberOf(everybody[i]).position == 0) continue;
             vm.prank(everybody[i]);
             task.removeWorker();
         }

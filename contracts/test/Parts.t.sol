@@ -42,9 +42,10 @@ contract PartsTest is TaskTest {
         vm.prank(requester);
         task.completeTask();
         task.withdraw(_who(4));
-        task.withdraw(_list(requester, challenger));
+        task.withdraw(_list(requester, challenger, BURN));
         assertEq(token.balanceOf(address(task)), 0);
-        assertEq(token.balanceOf(challenger), WEALTH);
+        assertEq(token.balanceOf(challenger), WEALTH - BOND, "so look at the scorer before challenging");
+        assertEq(token.balanceOf(BURN), BOND);
         assertEq(token.balanceOf(requester), WEALTH - POOL, "all but what the first task holds");
     }
 

@@ -56,18 +56,45 @@ contract SeatsTest is TaskTest {
         _commit(3, second);
     }
 
-    // A seat that is vacated within a round keeps its selection: it commits once, whoever has it.
-    function test_seat_commits_once_a_round() public {
+    function test_newcomer_on_a_seat_vacated_within_a_round_cannot_commit() public {
+        _start(3);
+        uint32 round = _open();
+        _leave(0);
+        assertEq(task.roundOf(round).selected, 2);
+        _join(people[4]);
+        bytes32 commitment = _commitment(4, round);
+        vm.prank(people[4]);
+        vm.expectRevert(abi.encodeWithSelector(IFederatedTask.NotSelected.selector, people[4], round));
+        task.commit(round, commitment);
+        _commit(1, round);
+        _commit(2, round);
+        _reveal(1, round);
+    }
+
+    function test_round_that_all_selected_have_left_is_void_at_once() public {
         _start(2);
         uint32 round = _open();
         _leave(0);
-        _join(people[2]);
-        _commit(2, round);
-        _commit(1, round);
-        assertEq(task.roundOf(round).committed, task.roundOf(round).selected);
-        vm.prank(people[2]);
-        vm.expectRevert(abi.encodeWithSelector(IFederatedTask.RoundNotFinal.selector, round));
-        task.removeWorker();
+        _leave(1);
+        assertEq(task.roundOf(round).selected, 0);
+        task.voidRound(round);
+        assertEq(task.pool(), POOL);
+    }
+
+    function test_leaving_unselected_or_after_the_posting_deselects_nobody() public {
+        _start(3);
+        uint256[] memory selection = new uint256[](1);
+        selection[0] = 6;
+        vm.prank(requester);
+        task.nextRound(selection);
+        _leave(0);
+        assertEq(task.roundOf(1).selected, 2);
+        _commit(1, 1);
+        skip(COMMIT + 1);
+        _reveal(1, 1);
+        _post(1, _list(people[1]), new int256[](1));
+        _leave(2);
+        assertEq(task.roundOf(1).selected, 2);
     }
 
     function _leave(uint256 i) private {

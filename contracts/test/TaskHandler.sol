@@ -51,10 +51,10 @@ contract TaskHandler is Cast, EventLedger {
 
     function depart(uint256 word) external audited {
         word = _mix(word);
-        address person = _person(word);
-        if (task.status() == IFederatedTask.TaskStatus.Completed && owesReveal(person)) return;
-        vm.prank(person);
+        uint32 selected = task.roundOf(task.round()).selected;
+        vm.prank(_person(word));
         task.removeWorker();
+        if (task.roundOf(task.round()).selected < selected) ++times["deselected"];
     }
 
     function start(uint256) external audited {
@@ -261,12 +261,6 @@ contract TaskHandler is Cast, EventLedger {
             this.wait.selector,
             this.play.selector
         );
-    }
-
-    // Such a one pays for it when it leaves, and once the task is completed that payment reaches nobody.
-    function owesReveal(address person) public view returns (bool) {
-        uint256 submission = uint256(task.submissionOf(task.memberOf(person).committedRound, person));
-        return submission != 0 && submission & 1 == 0;
     }
 
     function postingOf(uint32 round) external view returns (address[] memory, int256[] memory) {

@@ -26,6 +26,7 @@ abstract contract TaskTest is Test, Signer {
     uint16 internal constant MISSING_BPS = 1_000;
     uint64 internal constant SAMPLES = 500;
     bytes32 internal constant WRONG = keccak256("wrong");
+    address internal constant BURN = address(0xdEaD);
 
     TestToken internal token;
     PeerTruthSerumScorer internal scorer;

@@ -15,6 +15,7 @@ from flwr_chainfl.clientapp.contribution import Contribution, contribute, reques
 from flwr_chainfl.clientapp.soft_labels import SoftLabelClient
 from flwr_chainfl.crypto import Wallet
 from flwr_chainfl.errors import ConfigError, ReportError
+from flwr_chainfl.fixedpoint import from_wad, to_wad
 from flwr_chainfl.messages import (
     REPLY_RECORD,
     STATE_RECORD,
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 KEYSTORE_KEY = "keystore"
 """Key of the SuperNode's node-config with the path of the participant's keystore file."""
 
+STAKE_KEY = "stake"
+"""Key of the SuperNode's node-config with the participant's stake, in tokens."""
+
 
 class ChainClientApp(ClientApp):
     """A ClientApp whose replies are signed and committed to, and which exchanges soft labels when asked to.
@@ -54,15 +58,17 @@ class ChainClientApp(ClientApp):
         What the client reports: float32 (inputs, classes), rows summing to 1. Default: the model's
         class probabilities.
     stake : int, optional
-        Token units to stake. Default: the task's minimum.
+        Token units to stake. Default: the node-config's ``stake`` (in tokens of 18 decimals); a simulated
+        participant stakes the task's minimum.
     mods : list[Mod], optional
         Flower mods, as of any ClientApp.
 
     Notes
     -----
     A participant's key is the keystore file that the node-config's ``keystore`` names; its password is in the
-    environment variable ``CHAINFL_PASSWORD``. Without one, simulated participants of a ledger on which nothing
-    is worth anything get a throw-away account.
+    environment variable ``CHAINFL_PASSWORD``. Whoever has a key says what it stakes, so that no server can ask
+    for more. Without a key, simulated participants of a ledger on which nothing is worth anything get a throw-away
+    account.
 
     Examples
     --------
@@ -114,7 +120,7 @@ class ChainClientApp(ClientApp):
             raise ReportError("asked to sign before any training; the client was restarted within the round")
         samples = state["samples"]
         assert isinstance(samples, int)
-        record = request_to_join(self._wallet(context, terms), terms, samples=samples, stake=self._stake)
+        record = request_to_join(self._wallet(context, terms), terms, samples=samples, stake=self._own_stake(context, terms))
         return RecordDict({REPLY_RECORD: record})
 
     def _train(
@@ -149,11 +155,23 @@ class ChainClientApp(ClientApp):
             terms,
             contribution,
             node_id=message.metadata.dst_node_id,
-            stake=self._stake,
+            stake=self._own_stake(context, terms),
             keep=keep,
             reveal_now=reveal_now,
         )
         return reply
+
+    def _own_stake(self, context: Context, terms: RoundTerms) -> int | None:
+        """Return the stake in token units, None for the task's minimum."""
+        if self._stake is not None or KEYSTORE_KEY not in context.node_config:
+            return self._stake
+        tokens = context.node_config.get(STAKE_KEY)
+        if isinstance(tokens, bool) or not isinstance(tokens, (int, float)) or tokens <= 0:
+            raise ConfigError(
+                f"this node has a key and its stake is {tokens!r}; the task asks for {from_wad(int(terms.stake)):g} tokens: "
+                f"start the SuperNode with --node-config '{STAKE_KEY}=TOKENS', or pass ChainClientApp(stake=UNITS)"
+            )
+        return to_wad(tokens)
 
     def _wallet(self, context: Context, terms: RoundTerms) -> Wallet:
         path = context.node_config.get(KEYSTORE_KEY)
@@ -177,4 +195,4 @@ def _samples(content: RecordDict) -> int:
     return int(value)
 
 
-__all__ = ["KEYSTORE_KEY", "ChainClientApp"]
+__all__ = ["KEYSTORE_KEY", "STAKE_KEY", "ChainClientApp"]

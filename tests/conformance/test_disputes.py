@@ -78,8 +78,9 @@ def test_a_missing_reveal_is_slashed_once_and_the_slash_is_paid_to_the_others(le
     for _ in range(2):
         federation.task.slash_missing(1, federation.addresses)
     assert federation.task.member(missing).stake == STAKE - STAKE // 10
-    assert federation.task.round(1).budget == POOL + STAKE // 10
+    assert (federation.task.round(1).budget, federation.task.round(1).forfeits) == (POOL, STAKE // 10)
     federation.pay(1, others)
     assert federation.task.balance(missing) == 0
+    assert sum(federation.task.balance(address) for address in others) == POOL + STAKE // 10 + WAD
     assert federation.conservation().dust == 0
     assert federation.conservation().slashed == STAKE // 10 + WAD

@@ -1,9 +1,7 @@
 import pytest
 
-from tests.nodes import ROOT
 from tools.flower_run import superlink
 
-QUICKSTART = ROOT / "examples" / "quickstart"
 
 
 @pytest.fixture(scope="module")

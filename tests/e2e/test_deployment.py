@@ -33,7 +33,7 @@ def test_devices_with_their_own_keys_are_paid_on_a_chain(tmp_path, keystores, mo
         for index in range(NODES):
             (port,) = free_ports(1)
             node_config = (
-                f'partition-id={index} num-partitions={NODES} keystore="{tmp_path / f"device-{index}.json"}"'
+                f'partition-id={index} num-partitions={NODES} stake=100 keystore="{tmp_path / f"device-{index}.json"}"'
             )
             command = ["flower-supernode", "--insecure", "--superlink", f"127.0.0.1:{flower.port}",
                        "--port", str(port), "--node-config", node_config]  # fmt: skip

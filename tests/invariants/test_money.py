@@ -3,20 +3,22 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 import flwr_chainfl.ledger.embedded  # noqa: F401  py-evm sets the recursion limit on import: not during a test
 from flwr_chainfl.crypto import Wallet
 from flwr_chainfl.errors import ContractError
 from flwr_chainfl.fixedpoint import WAD
 from flwr_chainfl.ledger import Ledger, RoundStatus, TaskStatus
+from flwr_chainfl.ledger.abi import load
 from flwr_chainfl.ledger.accounting import conservation
-from tests.federation import BOND, STAKE, Federation, approve, guest
+from tests.federation import BOND, STAKE, Federation, approve, guest, pass_deadline
 
 PEOPLE = 4
 WHO = st.sets(st.integers(0, PEOPLE - 1), min_size=1)
 ONE = st.integers(0, PEOPLE - 1)
 ROUND = st.integers(1, 4)
+BURN = "0x000000000000000000000000000000000000dEaD"
 
 
 class AnybodyDoesAnything(RuleBasedStateMachine):
@@ -96,6 +98,28 @@ class AnybodyDoesAnything(RuleBasedStateMachine):
         if self._attempt(self.task.post_scores, number, list(reports), scores):
             self.postings[number] = (list(reports), scores)
 
+    @initialize(missing=ONE | st.none(), lie=st.sampled_from([0, 0, 1]), stages=st.integers(2, 5))
+    def begin(self, missing: int | None, lie: int, stages: int) -> None:
+        self.play(missing, lie, stages)
+
+    @rule(missing=ONE | st.none(), lie=st.sampled_from([0, 0, 1]), stages=st.integers(2, 5))
+    def play(self, missing: int | None, lie: int, stages: int) -> None:
+        """Take the round some stages further; at random the calls alone seldom come so far."""
+        everybody = set(range(PEOPLE))
+        steps: list[Callable[[], Any]] = [
+            self._open_the_next_round,
+            lambda: self.commit(everybody, 1, late=False),
+            lambda: self.let_time_pass("commit"),
+            lambda: self.reveal(everybody - {missing}, forged=False),
+            lambda: (self.let_time_pass("reveal"), self.post(lie)),
+        ]
+        for step in steps[:stages]:
+            step()
+
+    def _open_the_next_round(self) -> None:
+        if self.task.round_number and self.task.round(self.task.round_number).status != RoundStatus.OPEN:
+            self._attempt(self.task.next_round)
+
     @rule(number=ROUND, by_requester=st.booleans())
     def challenge(self, number: int, by_requester: bool) -> None:
         ledger = self.ledger if by_requester else self.challenger
@@ -109,12 +133,14 @@ class AnybodyDoesAnything(RuleBasedStateMachine):
                 self._attempt(self.federation.publish, number, {address: self.committed[number][address]})
 
     @precondition(lambda self: self.postings)
-    @rule(data=st.data(), disputed=st.booleans(), changed=st.sampled_from([0, 0, 1]))
-    def settle(self, data: st.DataObject, disputed: bool, changed: int) -> None:
+    @rule(data=st.data(), changed=st.sampled_from([0, 0, 1]), early=st.booleans())
+    def settle(self, data: st.DataObject, changed: int, early: bool) -> None:
         number = data.draw(st.sampled_from(sorted(self.postings)))
         participants, scores = self.postings[number]
-        settle = self.task.resolve_challenge if disputed else self.task.distribute_rewards
-        self._attempt(settle, number, participants, [scores[0] + changed, *scores[1:]])
+        if not early:
+            pass_deadline(self.ledger, self.task.round(number).settle_deadline)
+        for settle in (self.task.resolve_challenge, self.task.distribute_rewards):
+            self._attempt(settle, number, participants, [scores[0] + changed, *scores[1:]])
 
     @rule(number=ROUND)
     def void(self, number: int) -> None:
@@ -156,8 +182,14 @@ class AnybodyDoesAnything(RuleBasedStateMachine):
     def _owed_to_anybody(self) -> int:
         rounds = [self.task.round(number) for number in range(1, self.task.round_number + 1)]
         bonds = {RoundStatus.POSTED: BOND, RoundStatus.CHALLENGED: 2 * BOND}
-        owed = self.task.pool + sum(r.budget + bonds.get(r.status, 0) for r in rounds)
-        return owed + sum(self.task.balance(owner) + self.task.member(owner).stake for owner in self.everybody)
+        owed = self.task.pool + self._forfeited() + sum(r.budget + r.forfeits + bonds.get(r.status, 0) for r in rounds)
+        owners = [*self.everybody, BURN]
+        return owed + sum(self.task.balance(owner) + self.task.member(owner).stake for owner in owners)
+
+    def _forfeited(self) -> int:
+        abi = load("FederatedTask")
+        result = self.ledger.chain.call(self.task.address, abi.encode_call("forfeited", ()))
+        return int(abi.decode_result("forfeited", result)[0])
 
     def _owed(self, owner: str) -> int:
         stake = self.task.member(owner).stake if self.task.status == TaskStatus.COMPLETED else 0

@@ -1,11 +1,12 @@
 import json
 import re
+from dataclasses import fields
 from importlib import resources
 
 import pytest
 
 from flwr_chainfl.errors import LedgerError
-from flwr_chainfl.ledger import RoundStatus, Settings, TaskStatus
+from flwr_chainfl.ledger import Member, Round, RoundStatus, Settings, TaskStatus
 from flwr_chainfl.ledger.abi import load
 from flwr_chainfl.ledger.task import _REMEDIES
 
@@ -30,13 +31,16 @@ def test_every_remedy_is_of_an_error_that_a_contract_has() -> None:
     assert set(_REMEDIES) <= known
 
 
-def test_the_settings_are_the_contract_s_in_its_order() -> None:
+@pytest.mark.parametrize(
+    ("view", "record"), [("settings", Settings), ("memberOf", Member), ("roundOf", Round)]
+)
+def test_a_record_s_fields_are_the_contract_s_in_its_order(view: str, record: type) -> None:
     artifact = json.loads((ARTIFACTS / "FederatedTask.json").read_text())
-    (constructor,) = (item for item in artifact["abi"] if item["type"] == "constructor")
-    names = [component["name"] for component in constructor["inputs"][0]["components"]]
-    assert [re.sub("[A-Z]", lambda capital: f"_{capital[0].lower()}", name) for name in names] == list(
-        Settings.__dataclass_fields__
-    )
+    (function,) = (item for item in artifact["abi"] if item["type"] == "function" and item["name"] == view)
+    names = [component["name"] for component in function["outputs"][0]["components"]]
+    assert [re.sub("[A-Z]", lambda capital: f"_{capital[0].lower()}", name) for name in names] == [
+        field.name for field in fields(record)
+    ]
 
 
 def test_statuses_count_as_the_contract_does() -> None:

@@ -75,6 +75,15 @@ def test_two_runs_of_the_same_seed_are_equal(played: Federation, tmp_path: Path)
     assert (tmp_path / "again.jsonl").read_bytes() == played.ledger.chain.log_file.read_bytes()
 
 
+def test_the_digest_covers_what_an_event_says() -> None:
+    digests = set()
+    for pool in (1, 1, 2):
+        federation = Federation(Ledger.open())
+        federation.task.initialize("bafy", rounds=1, pool=pool)
+        digests.add(federation.task.digest())
+    assert len(digests) == 2
+
+
 def test_every_transaction_is_in_the_log_before_the_call_returns(tmp_path: Path) -> None:
     ledger = Ledger.open(log_file=tmp_path / "log.jsonl")
     before = (tmp_path / "log.jsonl").read_bytes()

@@ -153,17 +153,37 @@ def test_a_client_without_key_on_a_real_ledger_is_told_to_name_one(tmp_path, mon
         start(strategy, federation(3))
 
 
-def test_a_keystore_in_the_node_config_is_used(tmp_path, monkeypatch):
+@pytest.mark.parametrize("stake", [100, 120])
+def test_a_keystore_in_the_node_config_is_used(tmp_path, monkeypatch, stake):
+    """The test token is given to newcomers in the amount of the task's minimum of 100; 120 is more than it has."""
     from flwr_chainfl import Wallet
 
     wallet = Wallet.create_keystore(tmp_path / "key.json", "secret", iterations=2)
     monkeypatch.setenv("CHAINFL_PASSWORD", "secret")
     grid = federation(3)
-    grid.nodes[1001].context.node_config["keystore"] = str(tmp_path / "key.json")
+    grid.nodes[1001].context.node_config.update({"keystore": str(tmp_path / "key.json"), "stake": stake})
     strategy = soft_label_strategy(tmp_path / "runs", 3, num_rounds=1)
     start(strategy, grid, rounds=1)
     _, record = events_of(strategy)
-    assert wallet.address in [p["address"] for p in record["participants"]]
+    assert (wallet.address in [p["address"] for p in record["participants"]]) == (stake == 100)
+    if stake == 120:
+        assert "ERC20InsufficientBalance" in record["rounds"][0]["events"][0]["detail"]
+
+
+@pytest.mark.parametrize("stake", [None, 0, "100"])
+def test_a_device_with_a_key_names_its_stake_itself(tmp_path, monkeypatch, stake):
+    from flwr_chainfl import Wallet
+
+    Wallet.create_keystore(tmp_path / "key.json", "secret", iterations=2)
+    monkeypatch.setenv("CHAINFL_PASSWORD", "secret")
+    grid = federation(4)
+    grid.nodes[1001].context.node_config["keystore"] = str(tmp_path / "key.json")
+    if stake is not None:
+        grid.nodes[1001].context.node_config["stake"] = stake
+    strategy = soft_label_strategy(tmp_path / "runs", 4, num_rounds=1)
+    start(strategy, grid, rounds=1)
+    events, _ = events_of(strategy)
+    assert "the task asks for 100 tokens" in events["1001"]["detail"]
 
 
 @pytest.mark.parametrize("password", [None, "wrong"])
