@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from flwr_chainfl.crypto import keccak256, payload_hash
 from flwr_chainfl.errors import ChainFLError
 from flwr_chainfl.fixedpoint import WAD
 from flwr_chainfl.labels import hard_labels, majority_vote
-from flwr_chainfl.ledger import Ledger, Task
+from flwr_chainfl.ledger import Ledger, Task, TaskStatus
 from flwr_chainfl.ledger.accounting import conservation
 from flwr_chainfl.messages import SOFT_LABELS, pack_soft_labels, unpack_soft_labels
 from flwr_chainfl.record import read_run
@@ -86,9 +87,12 @@ class _Audit:
         self._ledger = ledger
         self._task = task
         self._events = task.events()
+        self._scores: defaultdict[str, list[int]] = defaultdict(list)
+        self._qualities: defaultdict[str, list[float]] = defaultdict(list)
         self._terms: Entry = json.loads(store.get(self._terms_cid()))
         self._scorer: Scorer = scorer_of(**self._terms["scorer"])
         self._schedule: Schedule = schedule_of(**self._terms["schedule"])
+        self._settings = task.settings()
         self._settled = self._settle()
 
     def run(self) -> Iterator[Difference]:
@@ -136,6 +140,12 @@ class _Audit:
         for key, value in self._terms.items():
             yield from _differ(f"config, {key}", self._record["config"].get(key), value)
         yield from _differ("protocol", self._record["protocol"], self._terms["protocol"])
+        for key, value in asdict(self._settings).items():
+            recorded = self._record["config"]["settings"].get(key)
+            yield from _differ(f"config, settings, {key}", recorded, value if isinstance(value, bool) else str(value))
+        funded = next(a for name, a in self._events if name == "TaskInitialized")
+        yield from _differ("config, reward-per-round", self._record["config"].get("reward-per-round"),
+                           str(funded["pool"] // funded["rounds"]))
 
     def _compare_round(self, where: str, entry: Entry, settled: _Settled) -> Iterator[Difference]:
         participants = sorted(settled.reveals, key=lambda a: int(a, 16))
@@ -143,22 +153,29 @@ class _Audit:
         yield from _differ(f"{where}, participants", sorted(recorded), sorted(participants))
         if set(recorded) != set(participants):
             return
-        contents: list[bytes] = []
+        contents: dict[str, bytes] = {}
         for participant in participants:
             yield from self._compare_report(
                 f"{where}, {participant}", recorded[participant], settled.reveals[participant], contents
             )
         reports = [bytes.fromhex(recorded[p]["report"]) for p in participants]
-        if self._terms["exchange"] == SOFT_LABELS and len(contents) == len(participants) > 0:
+        exchanged = [p for p in participants if recorded[p]["content"] is not None]
+        if self._terms["exchange"] == SOFT_LABELS and exchanged and len(contents) == len(exchanged):
             yield from self._compare_consensus(where, entry, contents)
         yield from self._compare_pay(where, participants, recorded, settled, reports)
 
     def _compare_report(
-        self, where: str, recorded: Entry, revealed: Entry, contents: list[bytes]
+        self, where: str, recorded: Entry, revealed: Entry, contents: dict[str, bytes]
     ) -> Iterator[Difference]:
-        """Check one contribution against its reveal; append its content where there is one to check."""
+        """Check one contribution against its reveal; enter its content where there is one to check.
+
+        A member that revealed on the ledger by itself has a report and no content: it is scored, and is no part of the
+        consensus.
+        """
         report = bytes.fromhex(recorded["report"])
         yield from _differ(f"{where}, report", keccak256(report).hex(), revealed["reportHash"].hex())
+        if recorded["content"] is None:
+            return
         yield from _differ(f"{where}, content", digest(recorded["content"]).hex(), revealed["contentDigest"].hex())
         if self._terms["exchange"] != SOFT_LABELS:
             return
@@ -169,12 +186,16 @@ class _Audit:
             yield Difference(f"{where}, content", str(error), f"the bytes of {recorded['content']}")
             return
         yield from _differ(f"{where}, report", report.hex(), hard_labels(soft_labels).tobytes().hex())
-        contents.append(content)
+        contents[recorded["address"]] = content
 
-    def _compare_consensus(self, where: str, entry: Entry, contents: Sequence[bytes]) -> Iterator[Difference]:
+    def _compare_consensus(self, where: str, entry: Entry, contents: dict[str, bytes]) -> Iterator[Difference]:
+        """Recompute the consensus, and each participant's quality: its agreement with the majority."""
         tasks, classes = self._terms["tasks"], self._terms["classes"]
-        soft_labels = [unpack_soft_labels(content, tasks=tasks, classes=classes) for content in contents]
-        majority = majority_vote(np.stack([hard_labels(one) for one in soft_labels]), classes=classes)
+        soft_labels = [unpack_soft_labels(content, tasks=tasks, classes=classes) for content in contents.values()]
+        reports = np.stack([hard_labels(one) for one in soft_labels])
+        majority = majority_vote(reports, classes=classes)
+        for participant, agreement in zip(contents, (reports == majority).mean(axis=1), strict=True):
+            self._qualities[participant].append(float(agreement))
         consensus = form_consensus(self._terms["consensus"], soft_labels, majority)
         yield from _differ(f"{where}, consensus", entry["consensus"], address(pack_soft_labels(consensus)))
 
@@ -188,6 +209,8 @@ class _Audit:
     ) -> Iterator[Difference]:
         """Recompute scores, slashes and payouts, and compare them with the ledger's receipts and the record."""
         scores = self._scorer.score(reports, [settled.samples[p] for p in participants])
+        for participant, score in zip(participants, scores, strict=True):
+            self._scores[participant].append(score)
         if not settled.receipts:
             for participant, score in zip(participants, scores, strict=True):
                 yield from _differ(f"{where}, {participant}, score", recorded[participant]["score"], str(score))
@@ -207,10 +230,9 @@ class _Audit:
 
     def _slash(self, score: int, stake: int) -> int:
         """Return what a score costs, as the contract computes it; token units."""
-        settings = self._record["config"]["settings"]
-        if score >= 0 or -score < int(settings["slash_floor"]):
+        if score >= 0 or -score < self._settings.slash_floor:
             return 0
-        return min(stake, -score * int(settings["slash_per_score"]) // WAD)
+        return min(stake, -score * self._settings.slash_per_score // WAD)
 
     def _compare_totals(self) -> Iterator[Difference]:
         paid: defaultdict[str, int] = defaultdict(int)
@@ -235,6 +257,10 @@ class _Audit:
             yield from _differ(f"{participant}, slashed", entry["slashed"], str(slashed[participant]))
             left = stakes[participant] - slashed[participant]
             yield from _differ(f"{participant}, stake", entry["stake"], str(left))
+            scores, qualities = self._scores[participant], self._qualities[participant]
+            mean = str(sum(scores) // len(scores)) if scores else None
+            yield from _differ(f"{participant}, score", entry["score"], mean)
+            yield from _differ(f"{participant}, quality", entry["quality"], fmean(qualities) if qualities else None)
         yield from self._compare_money()
 
     def _compare_money(self) -> Iterator[Difference]:
@@ -246,7 +272,7 @@ class _Audit:
         for name in ("deposited", "paid", "withdrawn", "refunded", "slashed", "locked", "dust"):
             yield from _differ(f"conservation, {name}", self._record["conservation"].get(name), str(getattr(totals, name)))
         yield from _differ("conservation, dust on the ledger", str(totals.dust), "0")
-        if self._record["ledger"]["digest"] is not None:
+        if self._record["ledger"]["digest"] is not None or self._task.status == TaskStatus.COMPLETED:
             yield from _differ("ledger, digest", self._record["ledger"]["digest"], self._task.digest())
 
 

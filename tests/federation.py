@@ -44,7 +44,7 @@ def guest(ledger: Ledger, wallet: Wallet) -> Ledger:
     chain._deliver(gift)
     chain._nonce += 1
     other = copy.copy(chain)
-    other.wallet, other._funded, other._nonce = wallet, wallet.address, chain.web3.eth.get_transaction_count(wallet.address)
+    other.wallet, other._caller, other._nonce = wallet, wallet.address, chain.web3.eth.get_transaction_count(wallet.address)
     return Ledger(other)
 
 

@@ -73,7 +73,6 @@ abstract contract EventLedger {
             owed[_requester] += refunded;
             owed[_DEAD] += burnt;
             completed = true;
-            if (burnt > 0) ++times["burnt"];
             ++times["completed"];
         } else if (name == IFederatedTask.Withdrawn.selector) {
             _bookWithdrawal(_address(topics[1]), abi.decode(data, (int256)));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {Vm} from "forge-std/Vm.sol";
+
 import {FederatedTask} from "../FederatedTask.sol";
 import {IFederatedTask} from "../interfaces/IFederatedTask.sol";
 import {Cast} from "./Cast.sol";
@@ -89,17 +91,23 @@ contract TaskHandler is Cast, EventLedger {
         for (uint256 i; i < _people.length; ++i) {
             if ((word >> (64 + 3 * i)) & 7 == 0) continue;
             address person = _people[i];
+            bool committed;
             bytes32 commitment = _commitmentOfKind((word >> (128 + 3 * i)) & 7, person, _person(word), round);
             if ((word >> 32) & 1 == 0) {
                 vm.prank(person);
                 try task.commit(round, commitment) {
+                    committed = true;
                     if (commitment == _payload(person, round)) ++times["committed to a payload hash"];
                 } catch {}
             } else {
                 IFederatedTask.CommitRequest[] memory requests = new IFederatedTask.CommitRequest[](1);
                 requests[0] = _signCommit(task, _key[person], round, commitment);
-                try task.commitFor(round, requests) {} catch {}
+                try task.commitFor(round, requests) {
+                    committed = true;
+                } catch {}
             }
+            Vm.Log[] memory logs = vm.getRecordedLogs();
+            if (committed) _read(logs, address(task)); // the recorder keeps what a reverted call emitted, too
         }
     }
 

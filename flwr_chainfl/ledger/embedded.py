@@ -56,7 +56,7 @@ class EmbeddedChain(Chain):
             },
         )
         self._tester = EthereumTester(backend)
-        self._funded = funded
+        self._caller = funded if read_only else wallet.address
         self._log: IO[str] | None = None
         self.log_file = log_file
         super().__init__(Web3(EthereumTesterProvider(self._tester)), wallet, "embedded")
@@ -99,7 +99,7 @@ class EmbeddedChain(Chain):
 
     def call(self, to: str | None, data: bytes) -> bytes:
         """Run a call without a transaction and return its result; raises ContractError as `send` does."""
-        request: dict[str, Any] = {"from": self._funded, "data": "0x" + data.hex(), "gas": BLOCK_GAS_LIMIT // 2,
+        request: dict[str, Any] = {"from": self._caller, "data": "0x" + data.hex(), "gas": BLOCK_GAS_LIMIT // 2,
                                    "to": to or ""}
         try:
             return bytes.fromhex(str(self._tester.call(request))[2:])

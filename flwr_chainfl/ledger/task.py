@@ -231,6 +231,15 @@ class Task:
 
     # Views
 
+    def settings(self) -> Settings:
+        """Return the parameters fixed at deployment."""
+        values: dict[str, Any] = dict(
+            zip(Settings.__dataclass_fields__, self._view("settings")[0], strict=True)
+        )
+        for name in ("token", "scorer", "schedule"):
+            values[name] = to_checksum_address(values[name])
+        return Settings(**values)
+
     @property
     def status(self) -> TaskStatus:
         """Where the task stands."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from flwr.app import ConfigRecord, Message, RecordDict
@@ -19,9 +19,9 @@ from flwr_chainfl.serverapp.book import Book
 from flwr_chainfl.serverapp.contribution import Contribution, read_contribution, read_join, read_reveal
 from flwr_chainfl.serverapp.exchange import Aggregate, Exchange
 from flwr_chainfl.serverapp.phases import ask
-from flwr_chainfl.serverapp.relay import Relay, address_order
+from flwr_chainfl.serverapp.relay import Relay, Revealed, address_order
 from flwr_chainfl.serverapp.round_log import RoundLog
-from flwr_chainfl.storage import Store
+from flwr_chainfl.storage import Store, digest
 
 log = logging.getLogger("flwr")
 
@@ -48,6 +48,7 @@ class ChainRound:
     mint: int
     extend: int
     timeout: float
+    _selected: list[str] = field(default_factory=list)
 
     def accept(self, replies: Sequence[Message], *, asked: Sequence[int]) -> list[Contribution]:
         """Return the contributions that were committed and truly revealed, ascending by address.
@@ -73,23 +74,27 @@ class ChainRound:
         if self.log.ledger_round == 0:
             return
         with self.log.phase("ledger"):
+            contents = {c.address: c.cid for c in accepted}
+            revealed = [Revealed(c.address, digest(c.cid), c.report) for c in accepted]
+            revealed += self.relay.direct_reveals(self.log.ledger_round, list(contents))
+            revealed.sort(key=lambda one: address_order(one.participant))
             scores = self.scorer.score(
-                [c.report for c in accepted], [self.book.samples(c.address) for c in accepted]
+                [one.report for one in revealed], [self.book.samples(one.participant) for one in revealed]
             )
             self.log.consensus = aggregate.consensus
             entries = [
                 {
-                    "address": c.address,
-                    "content": c.cid,
-                    "report": c.report.hex(),
+                    "address": one.participant,
+                    "content": contents.get(one.participant),
+                    "report": one.report.hex(),
                     "score": str(score),
                     "paid": "0",
                     "slashed": "0",
                 }
-                for c, score in zip(accepted, scores, strict=True)
+                for one, score in zip(revealed, scores, strict=True)
             ]
             self.book.score(self.log, entries, aggregate.qualities)
-            self.relay.post(self.log.ledger_round, [c.address for c in accepted], scores)
+            self.relay.post(self.log.ledger_round, revealed, scores)
             embedded = self.relay.ledger.chain.url == "embedded"  # its clock moves when asked to
             self.book.pay(self.relay.settle(wait=embedded))
 
@@ -141,7 +146,8 @@ class ChainRound:
             return []
         if self.extend and self.relay.task.round_number > 0:
             self.relay.extend(self.extend)
-        self.relay.open_round([c.address for c in members])
+        self._selected = [c.address for c in members]
+        self.relay.open_round(self._selected)
         self.log.ledger_round = self.relay.task.round_number
         taken = self.relay.commit(
             self.log.ledger_round, [c.commit for c in members], self._refusal("commit-refused")
@@ -226,8 +232,7 @@ class ChainRound:
         accepted = [c for c in committed if c.address in revealed]
         for contribution in accepted:
             self.exchange.keep(contribution, self.store)
-        missing = [c.address for c in committed if c.address not in revealed]
-        for address, amount in self.relay.slash_missing(self.log.ledger_round, missing).items():
+        for address, amount in self.relay.slash_missing(self.log.ledger_round, self._selected).items():
             self.book.slash(address, amount)
             self.log.event("slashed", self.book.node(address),
                            f"committed and did not truly reveal: {amount} token units of its stake", address)

@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from flwr_chainfl.errors import ContractError
-from flwr_chainfl.ledger import CommitRequest, JoinRequest, Ledger, Receipt, Reveal, Task, TaskStatus
+from flwr_chainfl.ledger import (
+    CommitRequest,
+    JoinRequest,
+    Ledger,
+    Receipt,
+    Reveal,
+    RoundStatus,
+    Task,
+    TaskStatus,
+)
 
 log = logging.getLogger("flwr")
 
@@ -22,16 +31,30 @@ OnRefusal = Callable[[str, str], None]
 
 
 @dataclass(frozen=True)
+class Revealed:
+    """What a participant revealed: the digest of its content (32 bytes) and its report."""
+
+    participant: str
+    content_digest: bytes
+    report: bytes
+
+
+@dataclass(frozen=True)
 class Posting:
     """Scores that wait for the end of their challenge window.
 
-    participants: checksummed, ascending; scores: WAD; deadline: seconds since 1970
+    revealed: ascending by address; scores: WAD; deadline: seconds since 1970
     """
 
     round_number: int
-    participants: list[str]
+    revealed: list[Revealed]
     scores: list[int]
     deadline: int
+
+    @property
+    def participants(self) -> list[str]:
+        """The scored participants, ascending."""
+        return [one.participant for one in self.revealed]
 
 
 @dataclass(frozen=True)
@@ -122,13 +145,14 @@ class Relay:
         return [request.participant for request in done]
 
     def slash_missing(self, round_number: int, participants: Sequence[str]) -> dict[str, int]:
-        """Slash those that committed and did not reveal, once the time to reveal is over.
+        """Slash those that committed and did not reveal, by whatever way, once the time to reveal is over.
 
         returns: token units by address
         """
-        if not participants:
+        opened = self.task.round(round_number)
+        if opened.revealed == opened.committed:
             return {}
-        self.ledger.chain.advance_past(self.task.round(round_number).reveal_deadline)
+        self.ledger.chain.advance_past(opened.reveal_deadline)
         if self.task.round(round_number).revealed == 0:
             return {}  # the contract slashes nobody where no reveal came
         receipt = self._count("slashMissing", self.task.slash_missing(round_number, participants))
@@ -138,48 +162,90 @@ class Relay:
             if name == "MissingRevealSlashed"
         }
 
-    def post(self, round_number: int, participants: Sequence[str], scores: Sequence[int]) -> None:
+    def direct_reveals(self, round_number: int, known: Sequence[str]) -> list[Revealed]:
+        """Return what members revealed on the ledger by themselves, besides those that are `known`."""
+        if self.task.round(round_number).revealed == len(known):
+            return []
+        events = [(name, a) for name, a in self.task.events() if a.get("round") == round_number]
+        reports = {a["participant"]: a["report"] for name, a in events if name == "ReportRevealed"}
+        return [
+            Revealed(a["participant"], a["contentDigest"], reports[a["participant"]])
+            for name, a in events
+            if name == "Revealed" and a["participant"] not in known and a["participant"] in reports
+        ]
+
+    def post(self, round_number: int, revealed: Sequence[Revealed], scores: Sequence[int]) -> None:
         """Post scores against this account's bond; nobody revealed: void the round."""
-        if not participants:
+        if not revealed:
             self.ledger.chain.advance_past(self.task.round(round_number).reveal_deadline)
             self._count("voidRound", self.task.void_round(round_number))
             return
+        participants = [one.participant for one in revealed]
         self._count("postScores", self.task.post_scores(round_number, participants, scores))
         deadline = self.task.round(round_number).settle_deadline
-        self.pending.append(Posting(round_number, list(participants), list(scores), deadline))
+        self.pending.append(Posting(round_number, list(revealed), list(scores), deadline))
 
     def settle(self, *, wait: bool) -> list[Payment]:
         """Pay the postings whose challenge window is over, or with `wait` all of them; return what was paid.
 
-        A posting that somebody challenged is left to the challenge.
+        A posting that somebody challenged is defended: the reports are published and the contract computes the scores.
         """
         payments: list[Payment] = []
         left: list[Posting] = []
         for posting in self.pending:
-            if wait:
-                self.ledger.chain.advance_past(posting.deadline)
-            elif self.ledger.chain.now() <= posting.deadline:
-                left.append(posting)
-                continue
+            status = self.task.round(posting.round_number).status
+            if status == RoundStatus.POSTED:
+                if wait:
+                    self.ledger.chain.advance_past(posting.deadline)
+                elif self.ledger.chain.now() <= posting.deadline:
+                    left.append(posting)
+                    continue
+                status = self.task.round(posting.round_number).status
             try:
-                receipt = self._count(
-                    "distributeRewards",
-                    self.task.distribute_rewards(posting.round_number, posting.participants, posting.scores),
-                )
+                if status == RoundStatus.POSTED:
+                    self._count(
+                        "distributeRewards",
+                        self.task.distribute_rewards(posting.round_number, posting.participants, posting.scores),
+                    )
+                elif status == RoundStatus.CHALLENGED:
+                    self._defend(posting)
             except ContractError as error:
                 log.warning("Round %d is not paid: %s", posting.round_number, error)
                 continue
-            payments.extend(self.payments(receipt))
+            payments.extend(self._payments(posting.round_number))
         self.pending = left
         return payments
 
-    def payments(self, receipt: Receipt) -> list[Payment]:
-        """Return the receipts of one transaction."""
-        return [
-            Payment(a["round"], a["participant"], a["score"], a["payout"], a["slashed"])
-            for name, a in self.task.events_of(receipt)
-            if name == "Receipt"
-        ]
+    def _defend(self, posting: Posting) -> None:
+        """Publish the reports that a challenged posting rests on, and let the contract decide."""
+        log.warning("The scores of round %d were challenged; publishing the reports", posting.round_number)
+        for one in posting.revealed:
+            try:
+                self._count(
+                    "publishReport",
+                    self.task.publish_report(
+                        posting.round_number, one.participant, one.content_digest, one.report
+                    ),
+                )
+            except ContractError as error:
+                if error.name != "AlreadyPublished":
+                    raise
+        self._count(
+            "resolveChallenge",
+            self.task.resolve_challenge(posting.round_number, posting.participants, posting.scores),
+        )
+
+    def _payments(self, round_number: int) -> list[Payment]:
+        """Return a round's receipts, from this relay's own transactions or, where somebody else paid, from the ledger."""
+        for events in (self._events, self.task.events()):
+            found = [
+                Payment(a["round"], a["participant"], a["score"], a["payout"], a["slashed"])
+                for name, a in events
+                if name == "Receipt" and a["round"] == round_number
+            ]
+            if found:
+                return found
+        return []
 
     def close(self) -> None:
         """Complete the task and send everybody what is theirs."""

@@ -15,11 +15,25 @@ from flwr.serverapp.strategy import (
     Strategy,
 )
 
-from flwr_chainfl import ChainStrategy, PeerTruthSerum, Proportional, SampleCount, SoftLabels, Weights
+from flwr_chainfl import (
+    ChainStrategy,
+    Ledger,
+    PeerTruthSerum,
+    Proportional,
+    SampleCount,
+    SoftLabels,
+    Wallet,
+    Weights,
+)
 from flwr_chainfl.audit import audit
 from flwr_chainfl.errors import ConfigError, ParticipationError
 from flwr_chainfl.fixedpoint import WAD
+from flwr_chainfl.labels import hard_labels
+from flwr_chainfl.ledger.abi import load
+from flwr_chainfl.messages import unpack_soft_labels
 from flwr_chainfl.record import TOP_LEVEL_KEYS
+from flwr_chainfl.serverapp.relay import Relay
+from flwr_chainfl.storage import address, digest
 from tests.serverapp.federation import (
     Net,
     fedavg,
@@ -298,8 +312,6 @@ def test_rounds_that_were_not_planned_are_funded_as_they_come(tmp_path):
 
 def test_a_permit_that_was_used_before_is_signed_again(tmp_path):
     """A device that took part in another task with the same token has another permit nonce."""
-    from flwr_chainfl import Ledger
-
     ledger = Ledger.open("embedded", seed=9)
     token = ledger.deploy_token()
     ledger.mint(token, [ledger.chain.wallet.address], 10**6 * WAD)
@@ -307,8 +319,6 @@ def test_a_permit_that_was_used_before_is_signed_again(tmp_path):
         strategy = soft_label_strategy(tmp_path / name, 3, ledger=ledger, token=token, num_rounds=1)
         grid = federation(3)
         if name == "first":
-            from flwr_chainfl import Wallet
-
             ledger.mint(token, [Wallet.derived(3, f"participant {i}").address for i in range(3)], 500 * WAD)
         start(strategy, grid, rounds=1)
         record = record_of(strategy)
@@ -372,3 +382,66 @@ def test_a_config_record_of_the_user_reaches_the_train_function(tmp_path):
         train_config=ConfigRecord({"lr": 0.5}),
     )  # fmt: skip
     assert seen == [{"lr": 0.5, "server-round": 1}]
+
+
+def challenge_of(strategy, tmp_path):
+    """Let a stranger challenge the posting that is pending, with a bond of its own."""
+    from tests.federation import guest
+
+    relay = strategy.relay
+    stranger = Wallet.derived(5, "stranger")
+    view = guest(relay.ledger, stranger)
+    relay.ledger.mint(relay.token, [stranger.address], 50 * WAD)
+    approve = load("TestToken").encode_call("approve", (relay.task.address, 50 * WAD))
+    view.chain.send(relay.token, approve)
+    view.task(relay.task.address).challenge(relay.pending[0].round_number)
+    return stranger.address
+
+
+def test_a_challenged_posting_is_defended_and_the_run_goes_on(tmp_path):
+    strategy = soft_label_strategy(tmp_path, 3, num_rounds=1)
+    settle = Relay.settle
+
+    def challenged(self, *, wait):
+        if wait and self.pending and not hasattr(self, "stranger"):
+            self.stranger = challenge_of(strategy, tmp_path)
+        return settle(self, wait=wait)
+
+    Relay.settle = challenged
+    try:
+        start(strategy, federation(3), rounds=1)
+    finally:
+        Relay.settle = settle
+    record = record_of(strategy)
+    assert {"publishReport", "resolveChallenge"} <= set(record["rounds"][0]["gas"])
+    assert "ChallengeResolved" in [name for name, _ in Ledger.read(
+        "embedded", log_file=strategy.run_directory / "ledger.jsonl").task(record["ledger"]["task"]).events()]
+    assert record["conservation"]["locked"] == "0"
+    assert audit(strategy.run_directory) == []
+
+
+@pytest.mark.parametrize("reveals", [True, False])
+def test_a_member_that_acts_on_the_ledger_by_itself_does_not_stop_the_run(tmp_path, reveals):
+    """It withholds from the server and reveals, or does not, with the contract directly."""
+    strategy = soft_label_strategy(tmp_path, 4, num_rounds=2)
+    slash_missing = Relay.slash_missing
+    grid = federation(4, intercepts={2: never_reveals})
+
+    def direct(self, number, participants):
+        state = grid.nodes[1002].context.state["chainfl"]
+        wallet = Wallet.derived(3, "participant 2")
+        if reveals and self.task.submission(number, wallet.address) != bytes(32):
+            content = state["content"]
+            labels = hard_labels(unpack_soft_labels(content, tasks=60, classes=10)).tobytes()
+            self.task.reveal_report(number, wallet.address, digest(address(content)), labels, state["salt"])
+        return slash_missing(self, number, participants)
+
+    Relay.slash_missing = direct
+    try:
+        start(strategy, grid)
+    finally:
+        Relay.slash_missing = slash_missing
+    record = record_of(strategy)
+    assert [len(entry["contributions"]) for entry in record["rounds"]] == [4 if reveals else 3] * 2
+    assert (paid(record)["1002"] > 0) == reveals
+    assert audit(strategy.run_directory) == []
