@@ -10,6 +10,7 @@ import argparse
 import difflib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -189,7 +190,7 @@ def main() -> None:
     parser.add_argument("--run-config", default="", help="as for flwr run: KEY=VALUE KEY=VALUE")
     parser.add_argument("--run-directory", type=Path, default=Path("runs"))
     arguments = parser.parse_args()
-    pairs = tomllib.loads(arguments.run_config.replace(" ", "\n")) if arguments.run_config else {}
+    pairs = tomllib.loads("\n".join(re.findall(r'(?:[^\s"]|"[^"]*")+', arguments.run_config)))
     pairs.setdefault("run-directory", str(arguments.run_directory.resolve()))
     try:
         _check_keys(arguments.app, pairs)
