@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import time
+import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from flwr_chainfl import Wallet
-from flwr_chainfl.errors import LedgerUnreachableError
-from flwr_chainfl.ledger import Ledger
-from tools.flower_run import free_ports
 
 ROOT = Path(__file__).resolve().parent.parent
 ANVIL_MISSING = "anvil is missing: run npm ci"
@@ -21,26 +17,24 @@ DEV_KEY = bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7
 
 def anvil_binary() -> str | None:
     """Return anvil from the PATH or the project's node_modules, None where there is none."""
-    local = sorted(ROOT.glob("node_modules/@foundry-rs/anvil-*/bin/anvil*"))
-    return shutil.which("anvil") or (str(local[0]) if local else None)
+    installed = sorted(ROOT.glob("node_modules/@foundry-rs/anvil-*/bin/anvil*"))
+    return shutil.which("anvil") or (str(installed[0]) if installed else None)
 
 
 @contextmanager
 def running_anvil() -> Iterator[str]:
-    """Start anvil on a free port and give its address."""
+    """Start anvil on a port that it chooses, and give its address once it listens."""
     binary = anvil_binary()
-    assert binary is not None
-    (port,) = free_ports(1)
-    process = subprocess.Popen([binary, "--port", str(port), "--silent"], stdout=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(200):
-            try:
-                Ledger.open(url, wallet=Wallet.derived(0, "probe")).close()
-                break
-            except LedgerUnreachableError:
-                time.sleep(0.05)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
+    assert binary is not None, ANVIL_MISSING
+    with subprocess.Popen([binary, "--port", "0"], stdout=subprocess.PIPE, text=True) as node:
+        assert node.stdout is not None
+        address = next((line.split()[-1] for line in node.stdout if line.startswith("Listening on ")), None)
+        assert address is not None, "anvil ended before it listened"
+        drain = threading.Thread(target=deque, args=(node.stdout, 0))
+        drain.start()
+        try:
+            yield f"http://{address}"
+        finally:
+            node.terminate()
+            node.wait()
+            drain.join()

@@ -1,41 +1,22 @@
-import shutil
-import subprocess
-import threading
-from collections import deque
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from web3 import Web3
 
 from flwr_chainfl.crypto import Wallet
 from flwr_chainfl.ledger import Ledger
+from tests.nodes import ANVIL_MISSING, anvil_binary, running_anvil
 
-ROOT = Path(__file__).parents[2]
 REQUESTER = Wallet.derived(0, "requester")
-
-
-def _binary() -> str | None:
-    installed = sorted(ROOT.glob("node_modules/@foundry-rs/anvil-*/bin/anvil"))
-    return shutil.which("anvil") or (str(installed[0]) if installed else None)
 
 
 @pytest.fixture(scope="session")
 def anvil() -> Iterator[str]:
     """Return the address of a development node on a free port."""
-    binary = _binary()
-    if binary is None:
-        pytest.skip("anvil is missing: run npm ci")
-    with subprocess.Popen([binary, "--port", "0"], stdout=subprocess.PIPE, text=True) as node:
-        assert node.stdout is not None
-        address = next((line.split()[-1] for line in node.stdout if line.startswith("Listening on ")), None)
-        assert address is not None, "anvil ended before it listened"
-        drain = threading.Thread(target=deque, args=(node.stdout, 0))
-        drain.start()
-        yield f"http://{address}"
-        node.terminate()
-        node.wait()
-        drain.join()
+    if anvil_binary() is None:
+        pytest.skip(ANVIL_MISSING)
+    with running_anvil() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
