@@ -445,3 +445,31 @@ def test_a_member_that_acts_on_the_ledger_by_itself_does_not_stop_the_run(tmp_pa
     assert [len(entry["contributions"]) for entry in record["rounds"]] == [4 if reveals else 3] * 2
     assert (paid(record)["1002"] > 0) == reveals
     assert audit(strategy.run_directory) == []
+
+
+def test_the_audit_names_each_thing_that_was_changed(tmp_path):
+    strategy = soft_label_strategy(tmp_path, 3, num_rounds=1)
+    start(strategy, federation(3), rounds=1)
+    file = strategy.run_directory / "run.json"
+    genuine = file.read_text()
+    person = json.loads(genuine)["participants"][0]["address"]
+
+    def change(path, value):
+        record = json.loads(genuine)
+        *way, last = path
+        part = record
+        for key in way:
+            part = part[key]
+        part[last] = value
+        file.write_text(json.dumps(record))
+        return [difference.where for difference in audit(strategy.run_directory)]
+
+    assert change(["config", "settings", "slash_floor"], "1") == ["config, settings, slash_floor"]
+    assert change(["config", "reward-per-round"], "5") == ["config, reward-per-round"]
+    assert change(["config", "tasks"], 61) == ["config, tasks"]
+    assert change(["participants", 0, "score"], "1") == [f"{person}, score"]
+    assert change(["participants", 0, "quality"], 0.5) == [f"{person}, quality"]
+    assert change(["participants", 0, "stake"], "7") == [f"{person}, stake"]
+    assert change(["rounds", 0, "consensus"], "b") == ["round 1, consensus"]
+    assert change(["conservation", "paid"], "0") == ["conservation, paid"]
+    assert change(["ledger", "digest"], None) == ["ledger, digest"]
