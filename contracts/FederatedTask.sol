@@ -97,8 +97,6 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
         _settings = s;
     }
 
-    // ------------------------------------------------------------------ task
-
     /// @notice Fund the task and open it for joining.
     /// @param termsCid_ Content address of the task's terms: protocol, parameters, public set.
     /// @param rounds_ Number of rounds the pool is for; each gets an equal part of what is left.
@@ -155,8 +153,6 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
         balances[BURN] += burnt;
         emit TaskCompleted(refunded, burnt);
     }
-
-    // --------------------------------------------------------------- members
 
     /// @notice Join with a stake from the caller's allowance.
     /// @param stake Token units, at least the minimum.
@@ -217,8 +213,6 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
         balances[msg.sender] += stake;
         emit ParticipantLeft(msg.sender, stake);
     }
-
-    // ---------------------------------------------------------------- rounds
 
     /// @notice Open the next round for the selected members.
     /// @param selection Bitmap over the members' positions, 256 to a word; empty: all active members.
@@ -312,8 +306,6 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
         if (intoRound) r.forfeits += total;
         else forfeited += total;
     }
-
-    // ------------------------------------------------------------ settlement
 
     /// @notice Post the scores of all that revealed, against a bond from the caller's balance here or its allowance.
     /// @dev The first half of the settlement period is the requester's; then anyone may post.
@@ -434,8 +426,6 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
         emit RoundVoided(round_, returned);
     }
 
-    // ----------------------------------------------------------------- money
-
     /// @notice Send owners what is theirs: balances, and stakes once the task is completed. Anyone may call; the
     ///         money goes to its owner only.
     function withdraw(address[] calldata owners) external nonReentrant {
@@ -452,8 +442,6 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
             token.safeTransfer(owner, amount);
         }
     }
-
-    // ----------------------------------------------------------------- views
 
     /// @notice The parameters fixed at deployment.
     function settings() external view returns (Settings memory) {
@@ -483,8 +471,6 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
     function domainSeparator() external view returns (bytes32) {
         return _domainSeparatorV4();
     }
-
-    // -------------------------------------------------------------- internal
 
     function _addRounds(uint32 rounds_, uint96 pool_) private {
         if (rounds_ == 0) revert NoRounds();
