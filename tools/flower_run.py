@@ -196,6 +196,7 @@ def main() -> None:
         _check_keys(arguments.app, pairs)
     except ValueError as error:
         sys.exit(str(error))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that the SuperLink is stopped as well
     with tempfile.TemporaryDirectory(prefix="chainfl-") as home, superlink(Path(home)) as flower:
         outcome = run(flower, arguments.app, run_config=pairs, nodes=arguments.nodes, echo=True)
     if not outcome.ok:
