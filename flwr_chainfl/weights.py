@@ -31,12 +31,16 @@ def same_shapes(arrays: ArrayRecord, reference: ArrayRecord) -> None:
     if set(arrays) != set(reference):
         raise ReportShapeError("the reply's arrays have other names than the global model's; use the same architecture")
     for name, array in arrays.items():
-        if tuple(array.shape) != tuple(reference[name].shape):
+        expected = reference[name].numpy()
+        try:
+            values = array.numpy()
+        except Exception as error:  # whatever numpy makes of a stranger's bytes
+            raise ReportShapeError(f"array {name!r} cannot be read ({error}); send the weights again") from error
+        if values.shape != expected.shape or values.dtype != expected.dtype:
             raise ReportShapeError(
-                f"array {name!r} has shape {tuple(array.shape)}, the global model's has {tuple(reference[name].shape)}; "
-                f"use the same architecture"
+                f"array {name!r} is {values.dtype} of shape {values.shape}, the global model's is {expected.dtype} of shape "
+                f"{expected.shape}; use the same architecture"
             )
-        values = array.numpy()
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             raise ReportShapeError(f"array {name!r} is not finite; train with a lower learning rate")
 

@@ -41,7 +41,7 @@ def test_the_global_model_s_shapes_are_accepted() -> None:
     [
         (_record(w=[[1, 2], [3, 4]]), "other names than the global model's"),
         (_record(w=[[1, 2], [3, 4]], c=[0, 1]), "other names than the global model's"),
-        (_record(w=[[1, 2], [3, 4]], b=[0]), r"array 'b' has shape \(1,\), the global model's has \(2,\)"),
+        (_record(w=[[1, 2], [3, 4]], b=[0]), r"array 'b' is float32 of shape \(1,\), the global model's is float32 of shape \(2,\)"),
         (_record(w=[[1, 2], [3, np.nan]], b=[0, 1]), "array 'w' is not finite; train with a lower learning rate"),
         (_record(w=[[1, 2], [3, 4]], b=[0, np.inf]), "array 'b' is not finite"),
     ],

@@ -74,6 +74,8 @@ def read_contribution(reply: Message, terms: RoundTerms, *, run_id: int) -> Cont
         )
     samples = only_metrics(reply.content)[NUM_EXAMPLES]
     assert isinstance(samples, (int, float))
+    if samples >= 2**63:
+        raise ReportError(f"the reply's metric {NUM_EXAMPLES!r} is {samples}; it must be below 2^63")
     node = reply.metadata.src_node_id
     address = _field(record, "address", str)
     domain = _domain(terms)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
+from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
 from flwr.clientapp.mod import fixedclipping_mod
 from flwr.serverapp.strategy import (
     DifferentialPrivacyClientSideFixedClipping,
@@ -237,6 +237,39 @@ def infinite_metric(message, context, app):
     reply = app(message, context)
     reply.content["metrics"] = MetricRecord({"train_loss": 1.0, "num-examples": float("inf")})
     return reply
+
+
+def unreadable_array(message, context, app):
+    reply = app(message, context)
+    if message.metadata.message_type == "train":
+        next(iter(reply.content["arrays"].values())).data = b"not an array"
+    return reply
+
+
+def other_dtype(message, context, app):
+    reply = app(message, context)
+    if message.metadata.message_type == "train":
+        arrays = {name: array.numpy().astype(np.float64) for name, array in reply.content["arrays"].items()}
+        reply.content["arrays"] = ArrayRecord({name: Array(array) for name, array in arrays.items()})
+    return reply
+
+
+def absurd_samples(message, context, app):
+    reply = app(message, context)
+    if message.metadata.message_type == "train":
+        reply.content["metrics"]["num-examples"] = 1e30
+    return reply
+
+
+@pytest.mark.parametrize("behaviour", [unreadable_array, other_dtype, absurd_samples, no_protocol, fails])
+def test_nonsense_in_place_of_weights_costs_only_its_sender(tmp_path, behaviour):
+    strategy = weights_strategy(tmp_path, fedavg(4), num_rounds=1)
+    result = start(strategy, federation(4, intercepts={2: behaviour}), rounds=1)
+    record = record_of(strategy)
+    assert {event["node"] for event in record["rounds"][0]["events"]} == {"1002"}
+    assert paid(record).get("1002", 0) == 0
+    assert sum(paid(record).values()) == 1000 * WAD
+    assert all(np.isfinite(array.numpy()).all() for array in result.arrays.values())
 
 
 def other_metrics(message, context, app):
