@@ -5,25 +5,28 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
-import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
-import {LibBit} from "solady/src/utils/LibBit.sol";
 import {SSTORE2} from "solady/src/utils/SSTORE2.sol";
 
 import {IFederatedTask} from "./interfaces/IFederatedTask.sol";
+import {IReputation} from "./interfaces/IReputation.sol";
 import {ISchedule} from "./interfaces/ISchedule.sol";
 import {IScorer} from "./interfaces/IScorer.sol";
 
 /// @title One federated learning task: its members, its rounds and its money.
 /// @notice In every round the members commit to what they contribute, reveal it, are scored and are paid. Scores are
 ///         posted against a bond; within the challenge window anyone may force the contract to compute them from the
-///         committed reports, and a wrong posting loses its bond. Nobody has to be trusted with a score or with money;
-///         the requester can leave a member out of a round, which is the power of whoever runs the server.
+///         committed reports, and a wrong posting loses its bond. In an onchain task the contract computes the scores of
+///         every round. Nobody has to be trusted with a score or with money; the requester can leave a member out of a
+///         round, which is the power of whoever runs the server.
 /// @dev Money is in exactly one of: the pool, a round's budget, a stake, a balance, a bond. Payments are pulled.
-contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
+contract FederatedTask is IFederatedTask, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
 
+    bytes32 private constant DOMAIN_TYPEHASH =
+        keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
     bytes32 private constant JOIN_TYPEHASH =
         keccak256("Join(address participant,uint256 stake,uint64 samples,uint256 departures,uint256 deadline)");
     bytes32 private constant COMMIT_TYPEHASH =
@@ -35,6 +38,9 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
     uint256 private constant MOST_MEMBERS = 400;
     /// @dev After this, a posted round that nobody could pay is given up, so that a broken schedule locks nothing.
     uint64 private constant ABANDONED_AFTER = 30 days;
+    /// @dev Bytes of a calibration, 3 an item in the label scorers. Without a bound one could make the computation of
+    ///      a false posting's scores too dear for any transaction.
+    uint256 private constant LONGEST_CALIBRATION = 24_576;
     /// @dev Lowest bit of a submission: set once it is a revealed payload hash, clear while it is a commitment.
     bytes32 private constant REVEALED = bytes32(uint256(1));
     /// @dev Owns what slashes brought in and nobody earned, so that nobody gains by having others slashed.
@@ -54,7 +60,8 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
     uint32 public activeMembers;
     uint96 public pool; // token units not yet in a round
     uint96 public forfeited; // token units from slashes, for the next round's pay
-    string public termsCid;
+    uint32 public recordedRounds; // rounds 1 … recordedRounds are void or in the registry of reputations
+    address private _terms; // pointer to the content address
 
     address[] private _members; // by position; the place of one that left goes to the next that joins
     uint32[] private _vacant; // positions
@@ -69,16 +76,16 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
     mapping(uint32 round => mapping(address participant => address)) private _reports;
 
     modifier onlyRequester() {
-        if (msg.sender != requester) revert NotRequester(msg.sender, requester);
+        _checkRequester();
         _;
     }
 
     modifier whenTask(TaskStatus expected) {
-        if (status != expected) revert WrongTaskStatus(status, expected);
+        _checkTask(expected);
         _;
     }
 
-    constructor(Settings memory s) EIP712("FederatedTask", "1") {
+    constructor(Settings memory s) {
         if (s.minimumMembers == 0) revert SettingTooSmall("minimumMembers", s.minimumMembers, 1);
         if (s.maximumMembers < s.minimumMembers) {
             revert SettingTooSmall("maximumMembers", s.maximumMembers, s.minimumMembers);
@@ -107,17 +114,19 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
         nonReentrant
         whenTask(TaskStatus.Created)
     {
+        address reputation = _settings.reputation;
+        if (reputation != address(0) && !IReputation(reputation).isRecorder(address(this))) {
+            revert NotRecorder(address(this));
+        }
         status = TaskStatus.Open;
-        termsCid = termsCid_;
+        _terms = SSTORE2.write(bytes(termsCid_));
         _addRounds(rounds_, pool_);
         emit TaskInitialized(termsCid_, rounds_, pool_);
     }
 
     /// @notice Promise more rounds and add the money for them.
     function extendTask(uint32 rounds_, uint96 pool_) external onlyRequester nonReentrant {
-        if (status != TaskStatus.Open && status != TaskStatus.Running) {
-            revert WrongTaskStatus(status, TaskStatus.Running);
-        }
+        if (status != TaskStatus.Open) _checkTask(TaskStatus.Running);
         _addRounds(rounds_, pool_);
         emit TaskExtended(rounds_, pool_);
     }
@@ -134,15 +143,13 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
     /// @dev The requester may do so whenever no round is open; anyone may a settlement period after the last reveal
     ///      deadline of the promised rounds, or once the requester has been idle for longer than a round can take.
     function completeTask() external nonReentrant {
-        if (status != TaskStatus.Open && status != TaskStatus.Running) {
-            revert WrongTaskStatus(status, TaskStatus.Running);
-        }
+        if (status != TaskStatus.Open) _checkTask(TaskStatus.Running);
         if (finalRounds != round) revert RoundNotFinal(finalRounds + 1);
         if (msg.sender != requester) {
-            if (round == 0) revert NotRequester(msg.sender, requester);
+            if (round == 0) _checkRequester();
             uint64 openToAll = _rounds[round].revealDeadline + _settings.settleSeconds;
             if (round < rounds) openToAll += _settings.settleSeconds + 2 * uint64(_settings.challengeSeconds);
-            if (block.timestamp <= openToAll) revert DeadlineNotReached(openToAll);
+            _checkReached(openToAll);
         }
         status = TaskStatus.Completed;
         uint256 refunded = pool;
@@ -216,7 +223,13 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
 
     /// @notice Open the next round for the selected members.
     /// @param selection Bitmap over the members' positions, 256 to a word; empty: all active members.
-    function nextRound(uint256[] calldata selection) external onlyRequester whenTask(TaskStatus.Running) {
+    /// @param calibration keccak256(abi.encode(items, salt)) of tasks whose right answer the requester knows and reveals
+    ///        when nobody can change a report any more; 0: none.
+    function nextRound(uint256[] calldata selection, bytes32 calibration)
+        external
+        onlyRequester
+        whenTask(TaskStatus.Running)
+    {
         if (round == rounds) revert RoundsExhausted(rounds);
         if (round > 0 && _rounds[round].status == RoundStatus.Open) {
             revert WrongRoundStatus(round, RoundStatus.Open, RoundStatus.Posted);
@@ -236,7 +249,8 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
         r.revealDeadline = r.commitDeadline + _settings.revealSeconds;
         r.settleDeadline = r.revealDeadline + _settings.settleSeconds;
         r.status = RoundStatus.Open;
-        emit RoundOpened(opened, budget, r.forfeits, selected, r.commitDeadline, r.revealDeadline);
+        r.calibration = calibration;
+        emit RoundOpened(opened, budget, r.forfeits, selected, r.commitDeadline, r.revealDeadline, calibration);
     }
 
     /// @notice Commit to this round's contribution.
@@ -276,6 +290,7 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
     }
 
     /// @notice Open a commitment together with the whole report, so that everybody has it; whoever knows it may call.
+    ///         In an onchain task the report is published with this.
     function revealReport(
         uint32 round_,
         address participant,
@@ -287,16 +302,17 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
         if (!_reveal(round_, Reveal(participant, contentDigest, keccak256(report), salt))) return;
         ++r.revealed;
         emit ReportRevealed(round_, participant, report);
+        if (_settings.onchain) _publish(round_, r, participant, contentDigest, report);
     }
 
     /// @notice Slash members that committed and did not reveal; those that did not owe a reveal are passed over.
     /// @dev What they lose is paid with the round's budget, or with the next round's once this one is paid or void.
     ///      Nobody is slashed in a round in which no reveal came: then it is the relay that failed.
     function slashMissing(uint32 round_, address[] calldata participants) external {
-        if (status != TaskStatus.Running) revert WrongTaskStatus(status, TaskStatus.Running);
+        _checkTask(TaskStatus.Running);
         Round storage r = _rounds[round_];
         if (r.status == RoundStatus.None) revert WrongRound(round_, round);
-        if (r.status == RoundStatus.Open && !_revealsClosed(r)) revert RevealPhaseOpen(round_, r.revealDeadline);
+        if (r.status == RoundStatus.Open) _checkRevealsClosed(round_, r);
         if (r.revealed == 0) revert NobodyRevealed(round_);
         bool intoRound = r.status < RoundStatus.Paid;
         uint96 total;
@@ -308,34 +324,47 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
     }
 
     /// @notice Post the scores of all that revealed, against a bond from the caller's balance here or its allowance.
-    /// @dev The first half of the settlement period is the requester's; then anyone may post.
+    /// @dev The first half of the settlement period is the requester's; then anyone may post. The requester has to
+    ///      score with the calibration that it committed to; others, who may not know it, can do without.
     /// @param participants Ascending by address.
     /// @param scores WAD.
-    function postScores(uint32 round_, address[] calldata participants, int256[] calldata scores)
-        external
-        nonReentrant
-    {
+    /// @param qualities WAD, from 0 to 1.
+    /// @param calibration Items as the scorer takes them; empty: none.
+    /// @param salt Of the calibration's commitment.
+    function postScores(
+        uint32 round_,
+        address[] memory participants,
+        int256[] memory scores,
+        uint256[] memory qualities,
+        bytes calldata calibration,
+        bytes32 salt
+    ) external nonReentrant {
+        if (_settings.onchain) revert WrongSettlement();
         Round storage r = _current(round_);
-        if (!_revealsClosed(r)) revert RevealPhaseOpen(round_, r.revealDeadline);
         uint64 openToAll = r.settleDeadline - _settings.settleSeconds / 2;
-        if (msg.sender != requester && block.timestamp <= openToAll) revert NotRequester(msg.sender, requester);
-        if (r.revealed == 0) revert NobodyRevealed(round_);
-        if (participants.length != r.revealed) revert LengthMismatch(participants.length, r.revealed);
-        if (scores.length != r.revealed) revert LengthMismatch(scores.length, r.revealed);
-        address previous;
-        for (uint256 i; i < participants.length; ++i) {
-            address participant = participants[i];
-            if (participant <= previous) revert ParticipantsNotAscending(previous, participant);
-            if (_member[participant].revealedRound != round_) revert NotRevealed(participant, round_);
-            if (scores[i] > SCORE_BOUND || scores[i] < -SCORE_BOUND) revert ScoreOutOfBounds(participant, scores[i]);
-            previous = participant;
+        if (block.timestamp <= openToAll) _checkRequester();
+        _checkParticipants(round_, r, participants);
+        _checkScores(participants, scores, qualities);
+        if (calibration.length > 0 || salt != 0 || (r.calibration != 0 && msg.sender == requester)) {
+            _openCalibration(round_, r, calibration, salt);
         }
         r.status = RoundStatus.Posted;
         r.poster = msg.sender;
-        r.postingHash = keccak256(abi.encode(participants, scores));
+        r.postingHash = _hash(participants, scores, qualities, calibration);
         r.settleDeadline = uint64(block.timestamp) + _settings.challengeSeconds;
-        emit ScoresPosted(round_, msg.sender, participants, scores);
+        emit ScoresPosted(round_, msg.sender, participants, scores, qualities);
         _takeBond(msg.sender);
+    }
+
+    /// @notice Reveal the calibration of an onchain round; without it, the round is scored without.
+    /// @param calibration Items as the scorer takes them.
+    /// @param salt Of the commitment.
+    function revealCalibration(uint32 round_, bytes calldata calibration, bytes32 salt) external onlyRequester {
+        if (!_settings.onchain) revert WrongSettlement();
+        (Round storage r, uint64 deadline) = _publishing(round_);
+        _checkPublishing(round_, r, deadline);
+        _openCalibration(round_, r, calibration, salt);
+        r.postingHash = keccak256(calibration);
     }
 
     /// @notice Dispute a posting, against a bond from the caller's balance here or its allowance.
@@ -343,7 +372,7 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
     ///      nobody's peer. A poster publishes what its posting rests on.
     function challenge(uint32 round_) external nonReentrant {
         Round storage r = _inStatus(round_, RoundStatus.Posted);
-        if (block.timestamp > r.settleDeadline) revert DeadlinePassed(r.settleDeadline);
+        _checkNotPassed(r.settleDeadline);
         r.status = RoundStatus.Challenged;
         r.challenger = msg.sender;
         r.settleDeadline = uint64(block.timestamp) + _settings.challengeSeconds;
@@ -351,71 +380,130 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
         _takeBond(msg.sender);
     }
 
-    /// @notice Put a revealed report on chain for a challenged round; anyone may.
+    /// @notice Put a revealed report on chain for a challenged round, or for any round of an onchain task; anyone may.
+    /// @dev In an onchain task there is time for it until the middle of the settlement period.
     function publishReport(uint32 round_, address participant, bytes32 contentDigest, bytes calldata report) external {
-        Round storage r = _inStatus(round_, RoundStatus.Challenged);
-        if (block.timestamp > r.settleDeadline) revert DeadlinePassed(r.settleDeadline);
+        (Round storage r, uint64 deadline) = _publishing(round_);
+        _checkPublishing(round_, r, deadline);
         if (_reports[round_][participant] != address(0)) revert AlreadyPublished(participant, round_);
         bytes32 payloadHash = _payloadHash(contentDigest, keccak256(report));
         if (_submissions[round_][participant] != payloadHash) {
             revert PayloadMismatch(participant, payloadHash, _submissions[round_][participant]);
         }
-        _reports[round_][participant] = SSTORE2.write(report);
-        ++r.published;
-        emit ReportPublished(round_, participant, contentDigest);
+        _publish(round_, r, participant, contentDigest, report);
     }
 
-    /// @notice Compute the scores of a challenged round from the published reports, give both bonds to whoever was
-    ///         right, and pay.
-    function resolveChallenge(uint32 round_, address[] calldata participants, int256[] calldata scores)
-        external
-        nonReentrant
-    {
-        Round storage r = _inStatus(round_, RoundStatus.Challenged);
-        _checkPosting(r, participants, scores);
-        if (r.published < participants.length && block.timestamp <= r.settleDeadline) {
-            revert ReportsMissing(r.published, uint32(participants.length), r.settleDeadline);
+    /// @notice Compute the scores of a challenged round, or of an onchain task's, from the published reports, in as many
+    ///         steps as it takes; the last one pays, and gives both bonds to whoever was right. Anyone may call.
+    /// @dev A step gives whoever goes on another challenge window before the round can be voided.
+    /// @param participants As posted; onchain, all that revealed, ascending by address.
+    /// @param scores As posted; onchain empty.
+    /// @param qualities As posted; onchain empty.
+    /// @param calibration As posted; onchain as revealed, empty where it was not.
+    /// @param progress Of the last `ScoringProgressed`; empty to begin.
+    /// @param work Labels to process at most.
+    function computeScores(
+        uint32 round_,
+        address[] memory participants,
+        int256[] memory scores,
+        uint256[] memory qualities,
+        bytes calldata calibration,
+        bytes calldata progress,
+        uint256 work
+    ) external nonReentrant {
+        Round storage r = _beginScoring(round_, participants, scores, qualities, calibration, progress);
+        (bool done, bytes memory next, int256[] memory computed, uint256[] memory computedQualities) =
+            _resume(round_, participants, calibration, progress, work);
+        if (!done) {
+            r.progress = keccak256(next);
+            uint64 least = uint64(block.timestamp) + _settings.challengeSeconds;
+            if (r.settleDeadline < least) r.settleDeadline = least;
+            emit ScoringProgressed(round_, next);
+            return;
         }
-        int256[] memory computed = _computeScores(round_, participants);
-        bool upheld = keccak256(abi.encode(computed)) == keccak256(abi.encode(scores));
-        address winner = upheld ? r.poster : r.challenger;
-        balances[winner] += 2 * uint256(_settings.bond);
-        emit ChallengeResolved(round_, upheld, winner, computed);
-        _pay(round_, r, participants, computed);
+        if (r.status == RoundStatus.Challenged) {
+            bool upheld = _hash(participants, computed, computedQualities, calibration) == r.postingHash;
+            address winner = upheld ? r.poster : r.challenger;
+            balances[winner] += 2 * uint256(_settings.bond);
+            emit ChallengeResolved(round_, upheld, winner, computed);
+        }
+        _pay(round_, r, participants, computed, computedQualities);
     }
 
     /// @notice Pay a posted round whose challenge window is over; anyone may call.
-    function distributeRewards(uint32 round_, address[] calldata participants, int256[] calldata scores)
-        external
-        nonReentrant
-    {
+    function distributeRewards(
+        uint32 round_,
+        address[] memory participants,
+        int256[] memory scores,
+        uint256[] memory qualities,
+        bytes calldata calibration
+    ) external nonReentrant {
         Round storage r = _inStatus(round_, RoundStatus.Posted);
-        _checkPosting(r, participants, scores);
-        if (block.timestamp <= r.settleDeadline) revert DeadlineNotReached(r.settleDeadline);
+        _checkHash(r, _hash(participants, scores, qualities, calibration));
+        _checkReached(r.settleDeadline);
         balances[r.poster] += _settings.bond;
-        _pay(round_, r, participants, scores);
+        _pay(round_, r, participants, scores, qualities);
     }
 
-    /// @notice Give up a round that cannot be paid: nobody revealed, nobody posted in time, a challenge was never
-    ///         resolved, or the schedule has failed for 30 days. Its budget returns to the pool, the poster's bond to
+    /// @notice Put what a paid round's participants did into the registry of reputations; anyone may call.
+    /// @dev Apart from paying, so that a registry can hold up no money. Rounds go in one after the other: were a later
+    ///      one first, the registry would refuse the earlier, and whoever did badly in it would see to that.
+    /// @param participants As paid.
+    /// @param scores As paid.
+    /// @param qualities As paid.
+    /// @param count How many participants to record, after those that were recorded before.
+    function recordReputation(
+        uint32 round_,
+        address[] memory participants,
+        int256[] memory scores,
+        uint256[] memory qualities,
+        uint32 count
+    ) external nonReentrant {
+        if (_settings.reputation == address(0)) revert NoReputation();
+        Round storage r = _inStatus(round_, RoundStatus.Paid);
+        _checkHash(r, _hash(participants, scores, qualities));
+        uint256 from = r.recorded;
+        uint256 to = participants.length - from > count ? from + count : participants.length;
+        if (from == to) revert AlreadyRecorded(round_, from);
+        uint32 expected = recordedRounds + 1;
+        while (_rounds[expected].status == RoundStatus.Void) {
+            ++expected;
+        }
+        if (round_ != expected) revert WrongRound(round_, expected);
+        r.recorded = uint32(to);
+        if (to == participants.length) recordedRounds = round_;
+        emit ReputationRecorded(round_, from, to);
+        // Each list from there on, in place: its length goes where the element before was.
+        assembly ("memory-safe") {
+            let skipped := shl(5, from)
+            let length := sub(to, from)
+            participants := add(participants, skipped)
+            mstore(participants, length)
+            scores := add(scores, skipped)
+            mstore(scores, length)
+            qualities := add(qualities, skipped)
+            mstore(qualities, length)
+        }
+        IReputation(_settings.reputation).record(round_, participants, scores, qualities);
+    }
+
+    /// @notice Give up a round that cannot be paid: nobody revealed, nobody posted or computed in time, a challenge was
+    ///         never resolved, or the schedule has failed for 30 days. Its budget returns to the pool, the poster's bond to
     ///         the poster. A challenger that did not get its challenge resolved loses its bond to the next round, since
     ///         otherwise it could void every round for free. Anyone may call.
     function voidRound(uint32 round_) external {
         Round storage r = _rounds[round_];
-        if (r.status == RoundStatus.Open) {
-            bool empty = _revealsClosed(r) && r.revealed == 0;
-            if (!empty && block.timestamp <= r.settleDeadline) revert DeadlineNotReached(r.settleDeadline);
-        } else if (r.status == RoundStatus.Challenged) {
-            uint64 deadline = r.settleDeadline + _settings.settleSeconds;
-            if (block.timestamp <= deadline) revert DeadlineNotReached(deadline);
+        RoundStatus was = r.status;
+        uint64 deadline = r.settleDeadline;
+        if (was == RoundStatus.Open) {
+            if (r.revealed > 0 || !_revealsClosed(r)) _checkReached(deadline);
+        } else if (was == RoundStatus.Posted || was == RoundStatus.Challenged) {
+            bool disputed = was == RoundStatus.Challenged;
+            _checkReached(deadline + (disputed ? _settings.settleSeconds : ABANDONED_AFTER));
             balances[r.poster] += _settings.bond;
-            forfeited += _settings.bond;
-        } else if (r.status == RoundStatus.Posted) {
-            uint64 abandoned = r.settleDeadline + ABANDONED_AFTER;
-            if (block.timestamp <= abandoned) revert DeadlineNotReached(abandoned);
-            balances[r.poster] += _settings.bond;
+            if (disputed) forfeited += _settings.bond;
         } else {
-            revert WrongRoundStatus(round_, r.status, RoundStatus.Open);
+            revert WrongRoundStatus(round_, was, RoundStatus.Open);
         }
         uint96 returned = r.budget;
         r.budget = 0;
@@ -448,6 +536,11 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
         return _settings;
     }
 
+    /// @notice Content address of the task's terms.
+    function termsCid() external view returns (string memory) {
+        return status == TaskStatus.Created ? "" : string(SSTORE2.read(_terms));
+    }
+
     /// @notice The members by position, and in vacant positions those that left.
     function members() external view returns (address[] memory) {
         return _members;
@@ -469,7 +562,7 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
 
     /// @notice The EIP-712 domain separator of this task.
     function domainSeparator() external view returns (bytes32) {
-        return _domainSeparatorV4();
+        return _domainSeparator();
     }
 
     function _addRounds(uint32 rounds_, uint96 pool_) private {
@@ -481,9 +574,7 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
     }
 
     function _join(address participant, uint96 stake, uint64 samples) private {
-        if (status != TaskStatus.Open && !(status == TaskStatus.Running && _settings.lateJoin)) {
-            revert WrongTaskStatus(status, TaskStatus.Open);
-        }
+        if (status != TaskStatus.Running || !_settings.lateJoin) _checkTask(TaskStatus.Open);
         if (participant == requester) revert RequesterCannotJoin(requester);
         if (stake < _settings.minimumStake) revert StakeTooSmall(participant, stake, _settings.minimumStake);
         Member storage member = _member[participant];
@@ -523,7 +614,9 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
             uint256 chosen = selection.length == 0 ? active : w < selection.length ? selection[w] : 0;
             if (chosen & ~active != 0) revert NotActive(w, chosen & ~active);
             _selection[round_][w] = chosen;
-            selected += LibBit.popCount(chosen);
+            for (; chosen != 0; chosen &= chosen - 1) {
+                ++selected;
+            }
         }
     }
 
@@ -538,7 +631,7 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
         commitment &= ~REVEALED;
         if (commitment == 0) revert EmptyCommitment(participant);
         if (member.stake == 0 && _settings.minimumStake > 0) revert StakeTooSmall(participant, 0, 1);
-        if (block.timestamp > r.commitDeadline) revert DeadlinePassed(r.commitDeadline);
+        _checkNotPassed(r.commitDeadline);
         member.committedRound = round_;
         ++r.committed;
         _submissions[round_][participant] = commitment;
@@ -593,79 +686,122 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
         emit MissingRevealSlashed(round_, participant, amount, intoRound);
     }
 
-    /// @dev Scores in the order of `participants`; one whose report was not published scores 0.
-    function _computeScores(uint32 round_, address[] calldata participants)
-        private
-        view
-        returns (int256[] memory computed)
-    {
-        uint256 n = participants.length;
-        uint256 published;
-        for (uint256 i; i < n; ++i) {
-            if (_reports[round_][participants[i]] != address(0)) ++published;
-        }
-        bytes[] memory reports = new bytes[](published);
-        uint64[] memory samples = new uint64[](published);
-        uint256[] memory positions = new uint256[](published);
-        uint256 next;
-        for (uint256 i; i < n; ++i) {
-            address pointer = _reports[round_][participants[i]];
-            if (pointer == address(0)) continue;
-            reports[next] = SSTORE2.read(pointer);
-            samples[next] = _member[participants[i]].samples;
-            positions[next] = i;
-            ++next;
-        }
-        int256[] memory scores = scorer.score(reports, samples);
-        computed = new int256[](n);
-        for (uint256 j; j < published; ++j) {
-            computed[positions[j]] = scores[j];
-        }
+    function _publish(
+        uint32 round_,
+        Round storage r,
+        address participant,
+        bytes32 contentDigest,
+        bytes calldata report
+    ) private {
+        _reports[round_][participant] = SSTORE2.write(report);
+        ++r.published;
+        emit ReportPublished(round_, participant, contentDigest);
     }
 
-    /// @dev Pays, slashes and closes a round. What slashes bring in is paid with the budget. Of what nobody earned, no
-    ///      more than the budget returns to the pool; the rest is for the next round.
-    function _pay(uint32 round_, Round storage r, address[] calldata participants, int256[] memory scores) private {
+    /// @dev Check that a calibration is the one that was committed to.
+    function _openCalibration(uint32 round_, Round storage r, bytes calldata calibration, bytes32 salt) private {
+        if (calibration.length > LONGEST_CALIBRATION) revert CalibrationTooLong(calibration.length, LONGEST_CALIBRATION);
+        bytes32 hash = keccak256(abi.encode(calibration, salt));
+        if (hash != r.calibration) revert CalibrationMismatch(hash, r.calibration);
+        emit CalibrationRevealed(round_, calibration, salt);
+    }
+
+    /// @dev Check that a step of the computation may be made, and goes on where the last one ended.
+    function _beginScoring(
+        uint32 round_,
+        address[] memory participants,
+        int256[] memory scores,
+        uint256[] memory qualities,
+        bytes calldata calibration,
+        bytes calldata progress
+    ) private view returns (Round storage r) {
+        uint64 deadline;
+        (r, deadline) = _publishing(round_);
+        bytes32 posting = r.postingHash;
+        bool hidden;
+        if (r.status == RoundStatus.Challenged) {
+            _checkHash(r, _hash(participants, scores, qualities, calibration));
+        } else {
+            _checkParticipants(round_, r, participants);
+            _checkLength(scores.length, 0);
+            _checkLength(qualities.length, 0);
+            bytes32 hash = calibration.length == 0 && posting == 0 ? bytes32(0) : keccak256(calibration);
+            if (hash != posting) revert CalibrationMismatch(hash, posting);
+            hidden = posting == 0 && r.calibration != 0;
+        }
+        bytes32 begun = r.progress;
+        bytes32 progressHash = progress.length == 0 ? bytes32(0) : keccak256(progress);
+        if (progressHash != begun) revert ProgressMismatch(progressHash, begun);
+        if (begun != 0 || block.timestamp > deadline) return r;
+        if (r.published < participants.length) {
+            revert ReportsMissing(r.published, uint32(participants.length), deadline);
+        }
+        if (hidden) revert CalibrationMissing(round_, deadline);
+    }
+
+    /// @dev One step of the scorer, over the reports of `participants` in their order; one that was not published has
+    ///      no pointer.
+    function _resume(
+        uint32 round_,
+        address[] memory participants,
+        bytes calldata calibration,
+        bytes calldata progress,
+        uint256 work
+    ) private view returns (bool, bytes memory, int256[] memory, uint256[] memory) {
+        uint256 n = participants.length;
+        address[] memory reports = new address[](n);
+        uint64[] memory samples = new uint64[](n);
+        for (uint256 i; i < n; ++i) {
+            reports[i] = _reports[round_][participants[i]];
+            samples[i] = _member[participants[i]].samples;
+        }
+        return scorer.resume(reports, samples, calibration, progress, work);
+    }
+
+    /// @dev Pays, slashes and closes a round. What slashes bring in is paid with the budget. No more returns to the pool
+    ///      than what the pay left of the budget; the rest of what nobody earned is for the next round.
+    function _pay(
+        uint32 round_,
+        Round storage r,
+        address[] memory participants,
+        int256[] memory scores,
+        uint256[] memory qualities
+    ) private {
         (uint256[] memory slashed, uint256 totalSlashed) = _slashForScores(participants, scores);
         uint256 own = r.budget;
         uint256 budget = own + r.forfeits + totalSlashed;
         r.budget = 0;
         r.forfeits = 0;
+        r.postingHash = _hash(participants, scores, qualities);
         uint256[] memory amounts = schedule.split(budget, scores);
-        uint256 paid = _credit(participants, amounts);
+        uint256 paid = _credit(round_, participants, scores, qualities, amounts, slashed);
         if (paid > budget) revert ScheduleOverspent(paid, budget);
-        _emitReceipts(round_, participants, scores, amounts, slashed);
-        uint256 unearned = budget - paid;
-        uint256 returned = unearned < own ? unearned : own;
+        uint256 returned = own > paid ? own - paid : 0;
         pool += uint96(returned);
-        forfeited += SafeCast.toUint96(unearned - returned);
+        forfeited += SafeCast.toUint96(budget - paid - returned);
         _close(r, RoundStatus.Paid);
         emit RoundPaid(round_, paid, totalSlashed, returned);
     }
 
-    function _credit(address[] calldata participants, uint256[] memory amounts) private returns (uint256 paid) {
-        for (uint256 i; i < participants.length; ++i) {
-            if (amounts[i] == 0) continue;
-            balances[participants[i]] += amounts[i];
-            paid += amounts[i];
-        }
-    }
-
-    function _emitReceipts(
+    function _credit(
         uint32 round_,
-        address[] calldata participants,
+        address[] memory participants,
         int256[] memory scores,
+        uint256[] memory qualities,
         uint256[] memory amounts,
         uint256[] memory slashed
-    ) private {
+    ) private returns (uint256 paid) {
         for (uint256 i; i < participants.length; ++i) {
             address participant = participants[i];
+            uint256 amount = amounts[i];
+            if (amount > 0) balances[participant] += amount;
+            paid += amount;
             bytes32 payloadHash = _submissions[round_][participant];
-            emit Receipt(round_, participant, payloadHash, scores[i], amounts[i], slashed[i], formula);
+            emit Receipt(round_, participant, payloadHash, scores[i], amount, slashed[i], formula, qualities[i]);
         }
     }
 
-    function _slashForScores(address[] calldata participants, int256[] memory scores)
+    function _slashForScores(address[] memory participants, int256[] memory scores)
         private
         returns (uint256[] memory slashed, uint256 total)
     {
@@ -714,8 +850,39 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
     }
 
     function _verify(address participant, bytes32 structHash, Signature calldata signature) private view {
-        (address recovered,,) = ECDSA.tryRecover(_hashTypedDataV4(structHash), signature.r, signature.vs);
+        bytes32 hash = MessageHashUtils.toTypedDataHash(_domainSeparator(), structHash);
+        (address recovered,,) = ECDSA.tryRecover(hash, signature.r, signature.vs);
         if (recovered != participant || recovered == address(0)) revert InvalidSignature(participant, recovered);
+    }
+
+    function _domainSeparator() private view returns (bytes32) {
+        return keccak256(
+            abi.encode(DOMAIN_TYPEHASH, keccak256("FederatedTask"), keccak256("1"), block.chainid, address(this))
+        );
+    }
+
+    function _checkRequester() private view {
+        if (msg.sender != requester) revert NotRequester(msg.sender, requester);
+    }
+
+    function _checkTask(TaskStatus expected) private view {
+        if (status != expected) revert WrongTaskStatus(status, expected);
+    }
+
+    function _checkReached(uint64 deadline) private view {
+        if (block.timestamp <= deadline) revert DeadlineNotReached(deadline);
+    }
+
+    function _checkNotPassed(uint64 deadline) private view {
+        if (block.timestamp > deadline) revert DeadlinePassed(deadline);
+    }
+
+    function _checkLength(uint256 length, uint256 expected) private pure {
+        if (length != expected) revert LengthMismatch(length, expected);
+    }
+
+    function _checkRevealsClosed(uint32 round_, Round storage r) private view {
+        if (!_revealsClosed(r)) revert RevealPhaseOpen(round_, r.revealDeadline);
     }
 
     function _current(uint32 round_) private view returns (Round storage r) {
@@ -739,8 +906,69 @@ contract FederatedTask is IFederatedTask, EIP712, ReentrancyGuardTransient {
         return keccak256(abi.encode(contentDigest, reportHash)) | REVEALED;
     }
 
-    function _checkPosting(Round storage r, address[] calldata participants, int256[] calldata scores) private view {
-        bytes32 hash = keccak256(abi.encode(participants, scores));
+    /// @dev The round in which reports can be published and scored, and the end of publishing.
+    function _publishing(uint32 round_) private view returns (Round storage r, uint64 deadline) {
+        if (!_settings.onchain) {
+            r = _inStatus(round_, RoundStatus.Challenged);
+            return (r, r.settleDeadline);
+        }
+        r = _current(round_);
+        _checkRevealsClosed(round_, r);
+        deadline = r.revealDeadline + _settings.settleSeconds / 2;
+    }
+
+    function _checkPublishing(uint32 round_, Round storage r, uint64 deadline) private view {
+        if (r.progress != 0) revert ScoringBegun(round_);
+        _checkNotPassed(deadline);
+    }
+
+    /// @dev Those that revealed, all of them, in ascending order.
+    function _checkParticipants(uint32 round_, Round storage r, address[] memory participants) private view {
+        _checkRevealsClosed(round_, r);
+        if (r.revealed == 0) revert NobodyRevealed(round_);
+        _checkLength(participants.length, r.revealed);
+        address previous;
+        for (uint256 i; i < participants.length; ++i) {
+            address participant = participants[i];
+            if (participant <= previous) revert ParticipantsNotAscending(previous, participant);
+            if (_member[participant].revealedRound != round_) revert NotRevealed(participant, round_);
+            previous = participant;
+        }
+    }
+
+    function _checkScores(
+        address[] memory participants,
+        int256[] memory scores,
+        uint256[] memory qualities
+    ) private pure {
+        _checkLength(scores.length, participants.length);
+        _checkLength(qualities.length, participants.length);
+        for (uint256 i; i < participants.length; ++i) {
+            if (scores[i] > SCORE_BOUND || scores[i] < -SCORE_BOUND) revert ScoreOutOfBounds(participants[i], scores[i]);
+            if (qualities[i] > WAD) revert QualityOutOfBounds(participants[i], qualities[i]);
+        }
+    }
+
+    /// @dev Of a posting.
+    function _hash(
+        address[] memory participants,
+        int256[] memory scores,
+        uint256[] memory qualities,
+        bytes calldata calibration
+    ) private pure returns (bytes32) {
+        return keccak256(abi.encode(participants, scores, qualities, calibration));
+    }
+
+    /// @dev Of what was paid for.
+    function _hash(address[] memory participants, int256[] memory scores, uint256[] memory qualities)
+        private
+        pure
+        returns (bytes32)
+    {
+        return keccak256(abi.encode(participants, scores, qualities));
+    }
+
+    function _checkHash(Round storage r, bytes32 hash) private view {
         if (hash != r.postingHash) revert PostingMismatch(hash, r.postingHash);
     }
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from flwr_chainfl.errors import ChainFLError
     from flwr_chainfl.ledger import Ledger
     from flwr_chainfl.rewards import Proportional
-    from flwr_chainfl.scoring import PeerTruthSerum, SampleCount
+    from flwr_chainfl.scoring import PeerTruthSerum, SampleCount, WeightedPeerTruthSerum
     from flwr_chainfl.serverapp import ChainStrategy, Deadlines, FedSoftLabel, SoftLabels, Weights
     from flwr_chainfl.storage import FolderStore
 
@@ -30,9 +30,13 @@ _HOME = {
     "Ledger": "ledger",
     "PeerTruthSerum": "scoring",
     "Proportional": "rewards",
+    "PseudoPublic": "serverapp",
+    "Reputation": "serverapp",
     "SampleCount": "scoring",
     "SoftLabels": "serverapp",
     "Wallet": "crypto",
+    "WeightedPeerTruthSerum": "scoring",
+    "WeightedPeerTruthSerum": "scoring",
     "Weights": "serverapp",
     "consensus_term": "distillation",
 }
@@ -47,9 +51,12 @@ __all__ = [
     "Ledger",
     "PeerTruthSerum",
     "Proportional",
+    "PseudoPublic",
+    "Reputation",
     "SampleCount",
     "SoftLabels",
     "Wallet",
+    "WeightedPeerTruthSerum",
     "Weights",
     "consensus_term",
 ]

@@ -7,22 +7,23 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from statistics import fmean
 from typing import Any
-
-import numpy as np
 
 from flwr_chainfl.crypto import keccak256, payload_hash
 from flwr_chainfl.errors import ChainFLError
 from flwr_chainfl.fixedpoint import WAD
-from flwr_chainfl.labels import hard_labels, majority_vote
-from flwr_chainfl.ledger import Ledger, Task, TaskStatus
+from flwr_chainfl.labels import LabelFormat, hard_labels
+from flwr_chainfl.ledger import NOBODY, Ledger, Registry, Task, TaskStatus
 from flwr_chainfl.ledger.accounting import conservation
-from flwr_chainfl.messages import SOFT_LABELS, pack_soft_labels, unpack_soft_labels
+from flwr_chainfl.messages import SOFT_LABELS
 from flwr_chainfl.record import read_run
+from flwr_chainfl.reputation import reputation
 from flwr_chainfl.rewards import Schedule, schedule_of
 from flwr_chainfl.scoring import Scorer, scorer_of
-from flwr_chainfl.serverapp.soft_labels_exchange import form_consensus
+from flwr_chainfl.serverapp.book import mean_text
+from flwr_chainfl.serverapp.consensus import Memory
+from flwr_chainfl.serverapp.exchange import Standing
+from flwr_chainfl.serverapp.soft_labels_exchange import rule_of
 from flwr_chainfl.storage import FolderStore, Store, address, digest
 
 Entry = dict[str, Any]
@@ -52,13 +53,16 @@ class _Settled:
     receipts: dict[str, Entry] = field(default_factory=dict)
     stakes: dict[str, int] = field(default_factory=dict)  # before the round's own slashes
     samples: dict[str, int] = field(default_factory=dict)
+    calibration: bytes = b""  # the items that were opened
+    block: int = 0  # in which it was opened
 
 
 def audit(run_directory: str | Path, *, store: Store | None = None) -> list[Difference]:
     """Check a run of any strategy of this package and return the differences; an empty list means all is right.
 
     It replays the ledger's log (or reads the chain), fetches every content by its address, and recomputes hashes,
-    consensus, scores, slashes, payouts, totals and the digest.
+    consensus, scores, qualities, slashes, payouts, totals and the digest. Reputations are compared with the registry's
+    events; what those say is computed by the registry's contract.
 
     run_directory: with run.json, and ledger.jsonl where the ledger was embedded
     store: where the contents are; None for the run directory's own folder
@@ -88,11 +92,14 @@ class _Audit:
         self._task = task
         self._events = task.events()
         self._scores: defaultdict[str, list[int]] = defaultdict(list)
-        self._qualities: defaultdict[str, list[float]] = defaultdict(list)
+        self._qualities: defaultdict[str, list[int]] = defaultdict(list)
+        self._memory = Memory()
         self._terms: Entry = json.loads(store.get(self._terms_cid()))
         self._scorer: Scorer = scorer_of(**self._terms["scorer"])
         self._schedule: Schedule = schedule_of(**self._terms["schedule"])
         self._settings = task.settings()
+        registry = None if self._settings.reputation == NOBODY else Registry(ledger.chain, self._settings.reputation)
+        self._updates = registry.updates() if registry is not None else None
         self._settled = self._settle()
 
     def run(self) -> Iterator[Difference]:
@@ -117,11 +124,15 @@ class _Audit:
         settled: defaultdict[int, _Settled] = defaultdict(_Settled)
         stakes: dict[str, int] = {}
         samples: dict[str, int] = {}
+        opened = self._task.opening_blocks()
         for name, a in self._events:
             if name == "ParticipantJoined":
                 stakes[a["participant"]], samples[a["participant"]] = a["stake"], a["samples"]
             elif name == "RoundOpened":
                 settled[a["round"]].budget = a["budget"] + a["forfeits"]
+                settled[a["round"]].block = opened[a["round"]]
+            elif name == "CalibrationRevealed":
+                settled[a["round"]].calibration = a["calibration"]
             elif name == "Revealed":
                 settled[a["round"]].reveals[a["participant"]] = a
                 settled[a["round"]].samples[a["participant"]] = samples[a["participant"]]
@@ -159,9 +170,11 @@ class _Audit:
                 f"{where}, {participant}", recorded[participant], settled.reveals[participant], contents
             )
         reports = [bytes.fromhex(recorded[p]["report"]) for p in participants]
+        yield from _differ(f"{where}, calibration", entry["calibration"], settled.calibration.hex() or None)
+        yield from self._compare_reputations(where, recorded, settled)
         exchanged = [p for p in participants if recorded[p]["content"] is not None]
         if self._terms["exchange"] == SOFT_LABELS and exchanged and len(contents) == len(exchanged):
-            yield from self._compare_consensus(where, entry, contents)
+            yield from self._compare_consensus(where, entry, recorded, contents, settled)
         yield from self._compare_pay(where, participants, recorded, settled, reports)
 
     def _compare_report(
@@ -181,23 +194,50 @@ class _Audit:
             return
         try:
             content = self._store.get(recorded["content"])
-            soft_labels = unpack_soft_labels(content, tasks=self._terms["tasks"], classes=self._terms["classes"])
+            soft_labels = self._form("report-bits").unpack(content)
         except ChainFLError as error:
             yield Difference(f"{where}, content", str(error), f"the bytes of {recorded['content']}")
             return
         yield from _differ(f"{where}, report", report.hex(), hard_labels(soft_labels).tobytes().hex())
         contents[recorded["address"]] = content
 
-    def _compare_consensus(self, where: str, entry: Entry, contents: dict[str, bytes]) -> Iterator[Difference]:
-        """Recompute the consensus, and each participant's quality: its agreement with the majority."""
-        tasks, classes = self._terms["tasks"], self._terms["classes"]
-        soft_labels = [unpack_soft_labels(content, tasks=tasks, classes=classes) for content in contents.values()]
-        reports = np.stack([hard_labels(one) for one in soft_labels])
-        majority = majority_vote(reports, classes=classes)
-        for participant, agreement in zip(contents, (reports == majority).mean(axis=1), strict=True):
-            self._qualities[participant].append(float(agreement))
-        consensus = form_consensus(self._terms["consensus"], soft_labels, majority)
-        yield from _differ(f"{where}, consensus", entry["consensus"], address(pack_soft_labels(consensus)))
+    def _form(self, bits: str) -> LabelFormat:
+        return LabelFormat(self._terms["tasks"], self._terms["classes"], self._terms[bits])
+
+    def _compare_reputations(self, where: str, recorded: dict[str, Entry], settled: _Settled) -> Iterator[Difference]:
+        """Compare what the consensus took participants for with what the registry said when the round was opened."""
+        for participant, entry in recorded.items():
+            if entry["content"] is not None:
+                expected = self._reputation(participant, settled.block)
+                yield from _differ(f"{where}, {participant}, reputation", entry["reputation"], expected)
+
+    def _reputation(self, participant: str, block: int | None = None) -> str | None:
+        """Return a participant's reputation as of a block, or now; None where none are kept."""
+        if self._updates is None:
+            return None
+        values = [v for b, p, v in self._updates if p == participant and (block is None or b <= block)]
+        return str(values[-1] if values else reputation(None))
+
+    def _compare_consensus(
+        self, where: str, entry: Entry, recorded: dict[str, Entry], contents: dict[str, bytes], settled: _Settled
+    ) -> Iterator[Difference]:
+        """Recompute the consensus, and what each participant counted in it."""
+        form = self._form("report-bits")
+        standing = Standing(
+            reputations={p: int(recorded[p]["reputation"]) for p in contents if recorded[p]["reputation"] is not None},
+            calibration=settled.calibration,
+        )
+        formed = rule_of(self._terms).form(
+            [(p, bytes.fromhex(recorded[p]["report"])) for p in contents],
+            (form.unpack(content) for content in contents.values()),
+            standing,
+            self._memory,
+        )
+        self._memory = formed.memory
+        stored = self._form("consensus-bits").pack(formed.soft_labels)
+        yield from _differ(f"{where}, consensus", entry["consensus"], address(stored))
+        for participant, weight in formed.weights.items():
+            yield from _differ(f"{where}, {participant}, weight", recorded[participant]["weight"], weight)
 
     def _compare_pay(
         self,
@@ -208,13 +248,19 @@ class _Audit:
         reports: Sequence[bytes],
     ) -> Iterator[Difference]:
         """Recompute scores, slashes and payouts, and compare them with the ledger's receipts and the record."""
-        scores = self._scorer.score(reports, [settled.samples[p] for p in participants])
-        for participant, score in zip(participants, scores, strict=True):
+        scored = self._scorer.score(reports, [settled.samples[p] for p in participants], settled.calibration)
+        scores = scored.scores
+        for participant, score, quality in zip(participants, scores, scored.qualities, strict=True):
             self._scores[participant].append(score)
+            self._qualities[participant].append(quality)
+            yield from _differ(f"{where}, {participant}, quality", recorded[participant]["quality"], str(quality))
         if not settled.receipts:
             for participant, score in zip(participants, scores, strict=True):
                 yield from _differ(f"{where}, {participant}, score", recorded[participant]["score"], str(score))
             return
+        for participant, quality in zip(participants, scored.qualities, strict=True):
+            paid_for = settled.receipts[participant]["quality"]
+            yield from _differ(f"{where}, {participant}, quality on the ledger", str(paid_for), str(quality))
         slashes = [self._slash(score, settled.stakes[p]) for p, score in zip(participants, scores, strict=True)]
         amounts = self._schedule.split(settled.budget + sum(slashes), scores)
         for participant, score, slash, amount in zip(participants, scores, slashes, amounts, strict=True):
@@ -258,9 +304,9 @@ class _Audit:
             left = stakes[participant] - slashed[participant]
             yield from _differ(f"{participant}, stake", entry["stake"], str(left))
             scores, qualities = self._scores[participant], self._qualities[participant]
-            mean = str(sum(scores) // len(scores)) if scores else None
-            yield from _differ(f"{participant}, score", entry["score"], mean)
-            yield from _differ(f"{participant}, quality", entry["quality"], fmean(qualities) if qualities else None)
+            yield from _differ(f"{participant}, score", entry["score"], mean_text(scores))
+            yield from _differ(f"{participant}, quality", entry["quality"], mean_text(qualities))
+            yield from _differ(f"{participant}, reputation", entry["reputation"], self._reputation(participant))
         yield from self._compare_money()
 
     def _compare_money(self) -> Iterator[Difference]:

@@ -7,7 +7,8 @@
     ├── ParticipationError                  too few clients came, in the time given
     ├── ReportError (ValueError)            what a participant sent cannot be used
     │   ├── ReportShapeError                shapes disagree, or a label is no class
-    │   └── SoftLabelError                  not a distribution over the classes
+    │   ├── SoftLabelError                  not a distribution over the classes
+    │   └── CodecError                      bytes that are no coded soft labels
     ├── PublicSetError (ValueError)         the shared inputs are empty, malformed or different
     ├── ModelError (ValueError)             a model does not fit the task
     ├── CryptoError
@@ -54,6 +55,10 @@ class ReportShapeError(ReportError):
 
 class SoftLabelError(ReportError):
     """Not a distribution over the classes."""
+
+
+class CodecError(ReportError):
+    """Bytes that are no coded soft labels."""
 
 
 class PublicSetError(ChainFLError, ValueError):

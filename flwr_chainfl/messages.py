@@ -15,7 +15,7 @@ import numpy as np
 from flwr.app import Array, ConfigRecord, MetricRecord, RecordDict
 from numpy.typing import NDArray
 
-from flwr_chainfl.errors import PublicSetError, ReportError, SoftLabelError
+from flwr_chainfl.errors import PublicSetError, ReportError
 
 PREFIX = "chainfl."
 """Begins every protocol key in a downstream ConfigRecord."""
@@ -35,8 +35,16 @@ TYPE_REVEAL = "query.reveal"
 TYPE_JOIN = "query.join"
 """Message type that asks for a new signature of the wish to join."""
 
+TYPE_DECODER = "query.decoder"
+"""Message type that asks for a decoder trained on the client's data, and for its class histogram."""
+
 NUM_EXAMPLES = "num-examples"
 """The metric that Flower weights by."""
+
+REFERENCE_NONE = ""
+REFERENCE_REPORT = "report"
+REFERENCE_CONSENSUS = "consensus"
+"""What a revealed content is coded against: nothing, the client's last accepted report, the round's consensus."""
 
 SOFT_LABELS = "soft-labels"
 WEIGHTS = "weights"
@@ -74,15 +82,25 @@ class ConsensusTerms:
     """What a client needs of the soft-label exchange.
 
     public_set: CID of the public inputs; public_data: the inputs as .npy bytes, empty where the client has them;
-    classes: K; consensus_round: the round the consensus is of, 0 for none; consensus: float32 (inputs, classes);
-    epochs, learning_rate, batch_size, temperature: of distilling it; weight: of the consensus term
+    public_bytes: whether the inputs are bytes that stand for values from 0 to 1;
+    classes: K; consensus_round: the round the consensus is of, 0 for none; consensus: its travelling form, empty where
+    the client has it; consensus_base: the round of the consensus that it is coded against, 0 for none;
+    consensus_bits, report_bits: of the two label formats; report_base: the round of the client's own report that the
+    server has, 0 for none; correction: of the report; epochs, learning_rate, batch_size, temperature: of distilling
+    the consensus; weight: of the consensus term
     """
 
     public_set: str
     public_data: bytes
+    public_bytes: bool
     classes: int
     consensus_round: int
     consensus: bytes
+    consensus_base: int
+    consensus_bits: int
+    report_bits: int
+    report_base: int
+    correction: str
     epochs: int
     learning_rate: float
     batch_size: int
@@ -90,10 +108,27 @@ class ConsensusTerms:
     weight: float
 
 
-Terms = TypeVar("Terms", RoundTerms, ConsensusTerms)
+@dataclass(frozen=True, kw_only=True)
+class DecoderTerms:
+    """How a client is to train its conditional VAE, before the first round.
+
+    classes: K; latent: size of the latent vector; epochs, learning_rate, batch_size: of training; epsilon: of the
+    histogram's noise, 0 for none; seed: −1 where runs need not repeat
+    """
+
+    classes: int
+    latent: int
+    epochs: int
+    learning_rate: float
+    batch_size: int
+    epsilon: float
+    seed: int
 
 
-def write_terms(config: ConfigRecord, *terms: RoundTerms | ConsensusTerms) -> ConfigRecord:
+Terms = TypeVar("Terms", RoundTerms, ConsensusTerms, DecoderTerms)
+
+
+def write_terms(config: ConfigRecord, *terms: RoundTerms | ConsensusTerms | DecoderTerms) -> ConfigRecord:
     """Return a copy of a ConfigRecord with the terms' fields added."""
     merged = ConfigRecord(dict(config.items()))
     for part in terms:
@@ -139,21 +174,9 @@ def unpack_array(data: bytes) -> NDArray[Any]:
     return array
 
 
-def pack_soft_labels(soft_labels: NDArray[np.float32]) -> bytes:
-    """Return soft labels as little-endian float32 in row order: 4·K bytes an input."""
-    return np.ascontiguousarray(soft_labels, dtype="<f4").tobytes()
-
-
-def unpack_soft_labels(data: bytes, *, tasks: int, classes: int) -> NDArray[np.float32]:
-    """Return float32 (tasks, classes) from its bytes.
-
-    Raises SoftLabelError when the length is not 4·tasks·classes.
-    """
-    if len(data) != 4 * tasks * classes:
-        raise SoftLabelError(
-            f"soft labels have {len(data)} bytes; {tasks} public inputs and {classes} classes need {4 * tasks * classes}"
-        )
-    return np.frombuffer(data, dtype="<f4").reshape(tasks, classes).astype(np.float32)
+def as_inputs(array: NDArray[Any], *, are_bytes: bool) -> NDArray[Any]:
+    """Return public inputs as models take them: bytes that stand for values from 0 to 1 as float32."""
+    return array.astype(np.float32) / np.float32(255) if are_bytes else array
 
 
 def payload_bytes(content: RecordDict) -> int:

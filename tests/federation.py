@@ -8,10 +8,10 @@ from typing import Any
 
 from flwr_chainfl.crypto import Signature, TypedData, Wallet, commitment, keccak256, payload_hash
 from flwr_chainfl.fixedpoint import WAD
-from flwr_chainfl.ledger import CommitRequest, JoinRequest, Ledger, Reveal, Settings
+from flwr_chainfl.ledger import CommitRequest, JoinRequest, Ledger, Result, Reveal, Settings
 from flwr_chainfl.ledger.abi import load
 from flwr_chainfl.ledger.accounting import Conservation, conservation
-from flwr_chainfl.scoring import PeerTruthSerum
+from flwr_chainfl.scoring import PeerTruthSerum, Scorer
 from flwr_chainfl.storage import address, digest
 
 STAKE = 100 * WAD
@@ -61,10 +61,11 @@ class Federation:
 
     def __init__(
         self, ledger: Ledger, *, participants: int = 4, classes: int = 3, tasks: int = 12, token: str | None = None,
-        **changes: Any,
+        scorer: Scorer | None = None, **changes: Any,
     ) -> None:
         self.ledger = ledger
-        self.scorer = PeerTruthSerum(classes=classes, tasks=tasks)
+        self.scorer = scorer or PeerTruthSerum(classes=classes, tasks=tasks)
+        self.classes, self.tasks = classes, tasks
         self.token = token or ledger.deploy_token()
         self.settings = Settings(
             **{
@@ -154,7 +155,7 @@ class Federation:
 
     def reports(self) -> dict[str, bytes]:
         """Return the same report by all, except the last participant, who contradicts it throughout and scores −1."""
-        classes, tasks = self.scorer.classes, range(self.scorer.tasks)
+        classes, tasks = self.classes, range(self.tasks)
         honest, contrary = (bytes((task + shift) % classes for task in tasks) for shift in (0, 1))
         return {**dict.fromkeys(self.addresses, honest), self.addresses[-1]: contrary}
 
@@ -180,15 +181,27 @@ class Federation:
 
     def scores(self, reports: Mapping[str, bytes]) -> list[int]:
         """Return the true scores of reports."""
-        return self.scorer.score(list(reports.values()), [SAMPLES] * len(reports))
+        return self.scorer.score(list(reports.values()), [SAMPLES] * len(reports)).scores
+
+    def result(
+        self, reports: Mapping[str, bytes], scores: Sequence[int] | None = None, *, calibration: bytes = b""
+    ) -> Result:
+        """Return the true result of reports; `scores` replaces the true ones."""
+        scored = self.scorer.score(list(reports.values()), [SAMPLES] * len(reports), calibration)
+        return Result(
+            participants=tuple(reports),
+            scores=tuple(scored.scores if scores is None else scores),
+            qualities=tuple(scored.qualities),
+            calibration=calibration,
+        )
 
     def pay(self, round_number: int, reports: Mapping[str, bytes]) -> list[int]:
         """Post the true scores, let the challenge window pass and pay; return the scores."""
-        scores = self.scores(reports)
-        self.task.post_scores(round_number, list(reports), scores)
+        result = self.result(reports)
+        self.task.post_scores(round_number, result)
         self.pass_deadline(round_number, "settle")
-        self.task.distribute_rewards(round_number, list(reports), scores)
-        return scores
+        self.task.distribute_rewards(round_number, result)
+        return list(result.scores)
 
     def pass_deadline(self, round_number: int, phase: str) -> None:
         """Make the next block later than a round's ``commit``, ``reveal`` or ``settle`` deadline."""

@@ -3,8 +3,12 @@ from importlib import import_module
 
 import pytest
 
-MODULES = ["fixedpoint", "labels.consensus", "rewards.schedules", "rewards.split", "scoring.peer_truth_serum",
-           "scoring.sample_count", "storage.cid"]
+MODULES = [
+    "clientapp.soft_labels", "fixedpoint", "labels.calibration", "labels.codec", "labels.consensus", "labels.correction",
+    "labels.histogram", "labels.label_format", "labels.qualities", "labels.quantization", "labels.single_vote",
+    "labels.soft_consensus", "labels.votes", "reputation", "rewards.schedules", "rewards.split",
+    "scoring.peer_truth_serum", "scoring.sample_count", "storage.cid",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("module", MODULES)

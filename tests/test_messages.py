@@ -5,17 +5,15 @@ import numpy as np
 import pytest
 from flwr.app import Array, ArrayRecord, ConfigRecord, MetricRecord, RecordDict
 
-from flwr_chainfl.errors import PublicSetError, ReportError, SoftLabelError
+from flwr_chainfl.errors import PublicSetError, ReportError
 from flwr_chainfl.messages import (
     ConsensusTerms,
     RoundTerms,
     only_metrics,
     pack_array,
-    pack_soft_labels,
     payload_bytes,
     read_terms,
     unpack_array,
-    unpack_soft_labels,
     without_terms,
     write_terms,
 )
@@ -26,8 +24,8 @@ ROUND = RoundTerms(
     clipped=False, arrays_key="arrays",
 )
 CONSENSUS = ConsensusTerms(
-    public_set="bafy", public_data=b"", classes=10, consensus_round=0, consensus=b"\0\1", epochs=1,
-    learning_rate=0.1, batch_size=32, temperature=2.0, weight=0.5,
+    public_set="bafy", public_data=b"", public_bytes=False, classes=10, consensus_round=0, consensus=b"\0\1",
+    consensus_base=0, consensus_bits=8, report_bits=1, report_base=2, correction="none", epochs=1, learning_rate=0.1, batch_size=32, temperature=2.0, weight=0.5,
 )
 
 
@@ -90,21 +88,6 @@ OTHERS = {
 def test_bytes_that_are_no_array_are_an_error_that_counts_them(data: bytes) -> None:
     with pytest.raises(PublicSetError, match=f"^{len(data)} bytes are no .npy array"):
         unpack_array(data)
-
-
-def test_soft_labels_come_back_as_four_bytes_a_class() -> None:
-    labels = np.random.default_rng(0).random((5, 3), dtype=np.float32)
-    packed = pack_soft_labels(labels)
-    assert len(packed) == 4 * 5 * 3
-    assert packed[:4] == np.float32(labels[0, 0]).astype("<f4").tobytes()
-    assert (unpack_soft_labels(packed, tasks=5, classes=3) == labels).all()
-    assert pack_soft_labels(np.asfortranarray(labels)) == packed
-
-
-@pytest.mark.parametrize("length", [0, 59, 61])
-def test_soft_labels_of_another_length_are_an_error_with_both_lengths(length: int) -> None:
-    with pytest.raises(SoftLabelError, match=f"have {length} bytes; 5 public inputs and 3 classes need 60"):
-        unpack_soft_labels(bytes(length), tasks=5, classes=3)
 
 
 def test_a_payload_counts_what_its_records_hold() -> None:

@@ -35,6 +35,9 @@ interface IFederatedTask {
     /// @param challengeSeconds Time to challenge a posting, and then to publish the reports.
     /// @param missingSlashBps Share of the stake that a commitment without a reveal costs, in 1/10,000.
     /// @param lateJoin Whether one may join a running task.
+    /// @param onchain Whether the contract computes every round's scores from published reports, rather than only
+    ///        those of a posting that is challenged.
+    /// @param reputation Registry that paid rounds can be recorded in; 0: none.
     struct Settings {
         address token;
         address scorer;
@@ -51,6 +54,8 @@ interface IFederatedTask {
         uint32 challengeSeconds;
         uint16 missingSlashBps;
         bool lateJoin;
+        bool onchain;
+        address reputation;
     }
 
     struct Member {
@@ -68,13 +73,16 @@ interface IFederatedTask {
         uint32 revealed;
         uint64 commitDeadline;
         uint64 revealDeadline;
-        uint64 settleDeadline; // to post; once posted: to challenge; once challenged: to publish
+        uint64 settleDeadline; // to post; once posted: to challenge; once challenged: to publish, then to compute
         RoundStatus status;
         uint32 published;
-        bytes32 postingHash;
+        uint32 recorded; // participants, in the registry of reputations
+        bytes32 postingHash; // of the posting; onchain, of the revealed calibration; once paid, of what was paid for
         address poster;
         uint96 forfeits; // from slashes; paid with the budget, but never back to the requester
         address challenger;
+        bytes32 calibration; // commitment to it; 0: none
+        bytes32 progress; // hash of the scorer's; 0: not begun
     }
 
     /// @notice A signature in its 64-byte form (EIP-2098).
@@ -118,13 +126,15 @@ interface IFederatedTask {
     event ParticipantJoined(address indexed participant, uint256 stake, uint64 samples);
     event ParticipantLeft(address indexed participant, uint256 stake);
     /// @param forfeits Left over from earlier slashes; paid with the budget.
+    /// @param calibration keccak256(abi.encode(items, salt)) of the calibration to be revealed, or 0.
     event RoundOpened(
         uint32 indexed round,
         uint256 budget,
         uint256 forfeits,
         uint256 selected,
         uint64 commitDeadline,
-        uint64 revealDeadline
+        uint64 revealDeadline,
+        bytes32 calibration
     );
     event Committed(uint32 indexed round, address indexed participant, bytes32 commitment);
     event Revealed(uint32 indexed round, address indexed participant, bytes32 contentDigest, bytes32 reportHash, bytes32 salt);
@@ -132,11 +142,21 @@ interface IFederatedTask {
     event ReportRevealed(uint32 indexed round, address indexed participant, bytes report);
     /// @param intoRound Whether the amount joins that round's pay, which is still to come, or a later one's.
     event MissingRevealSlashed(uint32 indexed round, address indexed participant, uint256 amount, bool intoRound);
-    event ScoresPosted(uint32 indexed round, address indexed poster, address[] participants, int256[] scores);
+    event ScoresPosted(
+        uint32 indexed round,
+        address indexed poster,
+        address[] participants,
+        int256[] scores,
+        uint256[] qualities
+    );
+    /// @notice The calibration that the round is scored with.
+    event CalibrationRevealed(uint32 indexed round, bytes calibration, bytes32 salt);
     /// @notice A bond that came from an allowance; one taken from a balance here moves no tokens.
     event BondDeposited(address indexed from, uint256 amount);
     event PostingChallenged(uint32 indexed round, address indexed challenger);
     event ReportPublished(uint32 indexed round, address indexed participant, bytes32 contentDigest);
+    /// @param progress What the next step of the computation begins with.
+    event ScoringProgressed(uint32 indexed round, bytes progress);
     event ChallengeResolved(uint32 indexed round, bool upheld, address winner, int256[] scores);
     /// @notice All that is needed to recompute one participant's pay for one round.
     /// @param payloadHash As in `submissionOf`: the hash of what was revealed, its lowest bit set.
@@ -147,10 +167,13 @@ interface IFederatedTask {
         int256 score,
         uint256 payout,
         uint256 slashed,
-        bytes32 formula
+        bytes32 formula,
+        uint256 quality
     );
     event RoundPaid(uint32 indexed round, uint256 paid, uint256 slashed, uint256 returned);
     event RoundVoided(uint32 indexed round, uint256 returned);
+    /// @notice Participants `from` to `to` - 1 of a paid round went into the registry of reputations.
+    event ReputationRecorded(uint32 indexed round, uint256 from, uint256 to);
     /// @param burnt What slashes brought in and nobody earned.
     event TaskCompleted(uint256 refunded, uint256 burnt);
     event Withdrawn(address indexed owner, uint256 amount);
@@ -190,9 +213,19 @@ interface IFederatedTask {
     error NotRevealed(address participant, uint32 round);
     error NobodyRevealed(uint32 round);
     error ScoreOutOfBounds(address participant, int256 score);
+    error QualityOutOfBounds(address participant, uint256 quality);
     error PostingMismatch(bytes32 hash, bytes32 expected);
+    error CalibrationMismatch(bytes32 hash, bytes32 expected);
+    error CalibrationTooLong(uint256 length, uint256 maximum);
+    error CalibrationMissing(uint32 round, uint64 deadline);
+    error WrongSettlement();
+    error ScoringBegun(uint32 round);
+    error ProgressMismatch(bytes32 hash, bytes32 expected);
     error PayloadMismatch(address participant, bytes32 hash, bytes32 expected);
     error AlreadyPublished(address participant, uint32 round);
     error ReportsMissing(uint32 published, uint32 expected, uint64 deadline);
     error ScheduleOverspent(uint256 amounts, uint256 budget);
+    error NoReputation();
+    error NotRecorder(address task);
+    error AlreadyRecorded(uint32 round, uint256 participants);
 }

@@ -22,7 +22,7 @@ contract ChallengesTest is TaskTest {
         int256[] memory right = _rightScores(4);
         vm.expectEmit(address(task));
         emit IFederatedTask.ChallengeResolved(round, false, challenger, right);
-        task.resolveChallenge(round, _who(4), _falseScores(4));
+        _resolve(round, _who(4), _falseScores(4));
         assertEq(task.balances(challenger), 2 * BOND);
         assertEq(task.balances(requester), 0);
         _assertStatus(round, IFederatedTask.RoundStatus.Paid);
@@ -32,7 +32,7 @@ contract ChallengesTest is TaskTest {
         uint256 snapshot = vm.snapshotState();
         _post(round, _who(4), _rightScores(4));
         skip(CHALLENGE + 1);
-        task.distributeRewards(round, _who(4), _rightScores(4));
+        _pay(round, _who(4), _rightScores(4));
         uint256[] memory pay = new uint256[](4);
         uint256[] memory stakes = new uint256[](4);
         for (uint256 i; i < 4; ++i) {
@@ -43,7 +43,7 @@ contract ChallengesTest is TaskTest {
         _post(round, _who(4), _falseScores(4));
         _challenge(round);
         _publishAll(4, round);
-        task.resolveChallenge(round, _who(4), _falseScores(4));
+        _resolve(round, _who(4), _falseScores(4));
         for (uint256 i; i < 4; ++i) {
             assertEq(task.balances(people[i]), pay[i]);
             assertEq(_stakeOf(i), stakes[i]);
@@ -57,7 +57,7 @@ contract ChallengesTest is TaskTest {
         _publishAll(4, round);
         vm.expectEmit(address(task));
         emit IFederatedTask.ChallengeResolved(round, true, requester, right);
-        task.resolveChallenge(round, _who(4), right);
+        _resolve(round, _who(4), right);
         assertEq(task.balances(requester), 2 * BOND);
         assertEq(task.balances(challenger), 0);
         assertEq(task.balances(people[0]), POOL / ROUNDS / 3);
@@ -69,7 +69,7 @@ contract ChallengesTest is TaskTest {
         _post(round, _who(4), scores);
         _challenge(round);
         _publishAll(4, round);
-        task.resolveChallenge(round, _who(4), scores);
+        _resolve(round, _who(4), scores);
         assertEq(task.balances(challenger), 2 * BOND);
     }
 
@@ -83,10 +83,10 @@ contract ChallengesTest is TaskTest {
         vm.expectRevert(
             abi.encodeWithSelector(IFederatedTask.ReportsMissing.selector, 3, 4, uint64(block.timestamp + CHALLENGE))
         );
-        task.resolveChallenge(round, _who(4), right);
+        _resolve(round, _who(4), right);
         _publish(3, round);
         vm.prank(stranger);
-        task.resolveChallenge(round, _who(4), right);
+        _resolve(round, _who(4), right);
         assertEq(task.balances(stranger), 0);
     }
 
@@ -95,7 +95,7 @@ contract ChallengesTest is TaskTest {
         vm.prank(requester);
         task.challenge(round);
         _publishAll(4, round);
-        task.resolveChallenge(round, _who(4), _falseScores(4));
+        _resolve(round, _who(4), _falseScores(4));
         assertEq(task.balances(requester), 2 * BOND);
         assertEq(task.balances(people[0]), POOL / ROUNDS / 3);
         assertEq(task.balances(people[3]), 0);
@@ -124,7 +124,7 @@ contract ChallengesTest is TaskTest {
         _challenge(round);
         skip(2 * CHALLENGE);
         vm.expectPartialRevert(IFederatedTask.WrongRoundStatus.selector);
-        task.distributeRewards(round, _who(4), falsified);
+        _pay(round, _who(4), falsified);
     }
 
     function test_resolving_with_another_posting_is_refused() public {
@@ -133,7 +133,7 @@ contract ChallengesTest is TaskTest {
         _challenge(round);
         _publishAll(4, round);
         vm.expectPartialRevert(IFederatedTask.PostingMismatch.selector);
-        task.resolveChallenge(round, _who(4), right);
+        _resolve(round, _who(4), right);
     }
 
     function test_unresolved_challenge_is_voided_and_costs_the_challenger_its_bond() public {
@@ -169,7 +169,7 @@ contract ChallengesTest is TaskTest {
         _challenge(round);
         _publishAll(3, round);
         task.publishReport(round, people[3], WRONG, malformed);
-        task.resolveChallenge(round, _who(4), _falseScores(4));
+        _resolve(round, _who(4), _falseScores(4));
         assertEq(task.balances(people[3]), 0);
         assertEq(task.balances(people[0]), POOL / uint256(ROUNDS - 1) / 3);
         assertEq(_stakeOf(3), STAKE);

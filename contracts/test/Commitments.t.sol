@@ -90,7 +90,7 @@ contract CommitmentsTest is TaskTest {
         uint256[] memory selection = new uint256[](1);
         selection[0] = 5;
         vm.prank(requester);
-        task.nextRound(selection);
+        task.nextRound(selection, 0);
         assertEq(task.roundOf(1).selected, 2);
         _expectCommitRevert(
             1, 1, WRONG, abi.encodeWithSelector(IFederatedTask.NotSelected.selector, people[1], uint32(1))
@@ -105,14 +105,14 @@ contract CommitmentsTest is TaskTest {
         selection[0] = 7;
         vm.prank(requester);
         vm.expectRevert(abi.encodeWithSelector(IFederatedTask.NotActive.selector, 0, 4));
-        task.nextRound(selection);
+        task.nextRound(selection, 0);
     }
 
     function test_selection_longer_than_the_list_of_members_is_refused() public {
         _start(2);
         vm.prank(requester);
         vm.expectRevert(abi.encodeWithSelector(IFederatedTask.LengthMismatch.selector, 2, 1));
-        task.nextRound(new uint256[](2));
+        task.nextRound(new uint256[](2), 0);
     }
 
     function test_selection_reaches_past_the_first_256_members() public {
@@ -121,7 +121,7 @@ contract CommitmentsTest is TaskTest {
         uint256[] memory selection = new uint256[](2);
         selection[1] = 3;
         vm.prank(requester);
-        task.nextRound(selection);
+        task.nextRound(selection, 0);
         assertEq(task.roundOf(1).selected, 2);
         _expectCommitRevert(
             255, 1, WRONG, abi.encodeWithSelector(IFederatedTask.NotSelected.selector, people[255], uint32(1))

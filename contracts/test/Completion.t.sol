@@ -91,7 +91,7 @@ contract CompletionTest is TaskTest {
         task.completeTask();
         task.slashMissing(round, _list(people[0], people[2]));
         skip(CHALLENGE + 1);
-        task.distributeRewards(round, _list(people[1]), scores);
+        _pay(round, _list(people[1]), scores);
         vm.prank(people[0]);
         task.completeTask();
         task.withdraw(_who(3));

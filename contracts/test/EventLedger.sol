@@ -16,6 +16,9 @@ abstract contract EventLedger {
         address challenger;
         bool resolved;
         bool closed;
+        uint256 steps;
+        uint256 receipts;
+        uint256 recorded;
         mapping(address participant => bool) revealed;
     }
 
@@ -33,6 +36,7 @@ abstract contract EventLedger {
     mapping(string outcome => uint256) public times;
     string[] public mistakes;
 
+    uint32 private _recording; // the newest round that was recorded
     address private _debtor; // whom the event before this one slashed for a debt
     int256 private immutable _bond;
     address private immutable _requester;
@@ -106,7 +110,7 @@ abstract contract EventLedger {
     function _bookRound(bytes32 name, uint32 round, bytes32[] memory topics, bytes memory data) private {
         Book storage book = _books[round];
         if (name == IFederatedTask.RoundOpened.selector) {
-            (book.budget, book.forfeits,,,) = abi.decode(data, (int256, int256, uint256, uint64, uint64));
+            (book.budget, book.forfeits,,,,) = abi.decode(data, (int256, int256, uint256, uint64, uint64, bytes32));
             bookedPool -= book.budget;
             bookedForfeited -= book.forfeits;
             if (bookedForfeited != 0) mistakes.push("opened without all that was forfeited");
@@ -131,6 +135,15 @@ abstract contract EventLedger {
             ++times["revealed in full"];
         } else if (name == IFederatedTask.ReportPublished.selector) {
             if (!book.revealed[_address(topics[2])]) mistakes.push("published without a reveal");
+            if (book.steps > 0) mistakes.push("published after scoring had begun");
+        } else if (name == IFederatedTask.ScoringProgressed.selector) {
+            if (book.closed) mistakes.push("scored a closed round");
+            ++book.steps;
+        } else if (name == IFederatedTask.CalibrationRevealed.selector) {
+            if (book.steps > 0) mistakes.push("calibrated after scoring had begun");
+            ++times["calibrated"];
+        } else if (name == IFederatedTask.ReputationRecorded.selector) {
+            _bookRecord(book, round, data);
         } else if (name == IFederatedTask.ChallengeResolved.selector) {
             (bool upheld, address winner,) = abi.decode(data, (bool, address, int256[]));
             book.resolved = true;
@@ -156,12 +169,27 @@ abstract contract EventLedger {
     }
 
     function _bookReceipt(Book storage book, address participant, bytes memory data) private {
-        (,, uint256 payout, uint256 slashed,) = abi.decode(data, (bytes32, int256, uint256, uint256, bytes32));
+        (,, uint256 payout, uint256 slashed,, uint256 quality) =
+            abi.decode(data, (bytes32, int256, uint256, uint256, bytes32, uint256));
+        if (quality > 1e18) mistakes.push("quality above 1");
+        ++book.receipts;
         owed[participant] += int256(payout);
         bookedStake[participant] -= int256(slashed);
         _addForfeits(book, int256(slashed));
         book.earned += int256(payout);
         if (slashed > 0) ++times["score slashed"];
+    }
+
+    // Every participant of a paid round once, rounds one after the other.
+    function _bookRecord(Book storage book, uint32 round, bytes memory data) private {
+        (uint256 from, uint256 to) = abi.decode(data, (uint256, uint256));
+        if (from != book.recorded || to <= from || to > book.receipts) mistakes.push("recorded others than the next");
+        if (round < _recording) mistakes.push("recorded out of order");
+        for (uint32 r = 1; r < round; ++r) {
+            if (_books[r].recorded < _books[r].receipts || !_books[r].closed) mistakes.push("recorded too early");
+        }
+        (book.recorded, _recording) = (to, round);
+        ++times["recorded"];
     }
 
     function _bookEnd(bytes32 name, Book storage book, bytes memory data) private {
@@ -170,12 +198,14 @@ abstract contract EventLedger {
             int256 paid;
             (paid,, returned) = abi.decode(data, (int256, uint256, int256));
             if (paid != book.earned) mistakes.push("receipts do not add up");
-            if (!book.resolved) _release(book.poster, _bond);
+            if (book.poster != address(0) && !book.resolved) _release(book.poster, _bond);
             ++times[paid > 0 ? "paid" : "unearned"];
+            if (book.steps > 1) ++times["paid after steps"];
         } else {
             returned = abi.decode(data, (int256));
             if (book.poster != address(0)) _release(book.poster, _bond);
             if (book.challenger != address(0)) _forfeitBond();
+            if (book.steps > 0) ++times["voided after steps"];
             ++times[
                 book.poster == address(0)
                     ? "voided"
@@ -183,8 +213,8 @@ abstract contract EventLedger {
             ];
         }
         int256 left = book.budget + book.forfeits - book.earned;
-        if (returned != (left < book.budget ? left : book.budget)) {
-            mistakes.push("returned another amount than was left of the budget");
+        if (returned != (book.earned < book.budget ? book.budget - book.earned : int256(0))) {
+            mistakes.push("returned another amount than the pay left of the budget");
         }
         bookedBudgets -= left + book.earned;
         bookedPool += returned;

@@ -57,7 +57,7 @@ contract ForfeitsTest is TaskTest {
         assertEq(task.forfeited(), SLASH);
         uint64 opened = uint64(block.timestamp);
         vm.expectEmit(address(task));
-        emit IFederatedTask.RoundOpened(2, POOL / 2, SLASH, 4, opened + COMMIT, opened + COMMIT + REVEAL);
+        emit IFederatedTask.RoundOpened(2, POOL / 2, SLASH, 4, opened + COMMIT, opened + COMMIT + REVEAL, 0);
         uint32 second = _open();
         assertEq(task.forfeited(), 0);
         _commit(0, second);
@@ -67,7 +67,7 @@ contract ForfeitsTest is TaskTest {
         one[0] = 1 ether;
         _post(second, _who(1), one);
         skip(CHALLENGE + 1);
-        task.distributeRewards(second, _who(1), one);
+        _pay(second, _who(1), one);
         assertEq(task.balances(people[0]), POOL / 2 + SLASH);
         _complete();
         _expectBurnt(0);
@@ -84,7 +84,7 @@ contract ForfeitsTest is TaskTest {
         skip(CHALLENGE + 1);
         vm.expectEmit(address(task));
         emit IFederatedTask.RoundPaid(round, 0, 20 ether, POOL / ROUNDS);
-        task.distributeRewards(round, _who(1), negative);
+        _pay(round, _who(1), negative);
         assertEq(_stakeOf(0), STAKE - 20 ether);
         assertEq(task.pool(), POOL);
         assertEq(task.forfeited(), 3 * SLASH + 20 ether);

@@ -1,15 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {Vm} from "forge-std/Vm.sol";
+
+import {FederatedTask} from "../FederatedTask.sol";
 import {IFederatedTask} from "../interfaces/IFederatedTask.sol";
-import {PeerTruthSerumScorer} from "../scorers/PeerTruthSerumScorer.sol";
+import {Reputation} from "../Reputation.sol";
+import {WeightedPeerTruthSerumScorer} from "../scorers/WeightedPeerTruthSerumScorer.sol";
 import {TaskTest} from "./TaskTest.sol";
 
 /// @title What each operation costs, as a transaction of its own: base fee, calldata and refunds included.
 /// forge-config: default.isolate = true
 contract GasTest is TaskTest {
     uint256 private constant CLASSES = 10;
+    uint256 private constant DEVIATIONS = 3;
     uint256 private constant MOST_IN_ONE_TRANSACTION = 16_777_216; // EIP-7825
+    /// @dev Labels to process in one step, so that it stays below that.
+    uint256 private constant WORK = 110_000;
+
+    bool private onchain;
+    Reputation private reputation = new Reputation();
 
     function setUp() public override {
         super.setUp();
@@ -20,6 +30,13 @@ contract GasTest is TaskTest {
     function _settings() internal view override returns (IFederatedTask.Settings memory s) {
         s = super._settings();
         s.maximumMembers = 400;
+        s.onchain = onchain;
+        s.reputation = address(reputation);
+    }
+
+    function _deploy(IFederatedTask.Settings memory s) internal override returns (FederatedTask deployed) {
+        deployed = super._deploy(s);
+        reputation.authorise(address(deployed));
     }
 
     function test_gas_of_joining() public {
@@ -45,7 +62,7 @@ contract GasTest is TaskTest {
         _start(100);
         _snap("startTask");
         vm.prank(requester);
-        task.nextRound(new uint256[](0));
+        task.nextRound(new uint256[](0), 0);
         _snap("nextRound, 100 members");
     }
 
@@ -78,7 +95,7 @@ contract GasTest is TaskTest {
         _post(round, _who(10), scores);
         _snap("postScores, 10 participants");
         skip(CHALLENGE + 1);
-        task.distributeRewards(round, _who(10), scores);
+        _pay(round, _who(10), scores);
         _snap("distributeRewards, 10 participants");
         task.withdraw(_list(people[0]));
         _snap("withdraw, 1 owner");
@@ -112,21 +129,49 @@ contract GasTest is TaskTest {
             _post(round, _who(size), scores);
             assertLt(_snap(string.concat("postScores, ", participants)), MOST_IN_ONE_TRANSACTION);
             skip(CHALLENGE + 1);
-            task.distributeRewards(round, _who(size), scores);
+            _pay(round, _who(size), scores);
             assertLt(_snap(string.concat("distributeRewards, ", participants)), MOST_IN_ONE_TRANSACTION);
         }
     }
 
-    function test_gas_of_a_dispute_over_10_reports_of_500_labels() public {
-        _dispute(10, 500);
+    function test_gas_of_settling_10_reports_of_500_labels() public {
+        _settle(10, 500);
     }
 
-    function test_gas_of_a_dispute_over_10_reports_of_2000_labels() public {
-        _dispute(10, 2_000);
+    function test_gas_of_settling_10_reports_of_2000_labels() public {
+        _settle(10, 2_000);
     }
 
-    function test_gas_of_a_dispute_over_50_reports_of_500_labels() public {
-        _dispute(50, 500);
+    function test_gas_of_settling_50_reports_of_2000_labels() public {
+        _settle(50, 2_000);
+    }
+
+    function test_payment_of_400_computed_scores_fits_into_one_transaction() public {
+        _makePeople(400 - people.length);
+        onchain = true;
+        _use(64);
+        _start(400);
+        uint32 round = _playToReveal(400);
+        _publishAll(400, round);
+        (, uint256 largest) = _compute(round, 400, new int256[](0), new uint256[](0), 50_000);
+        vm.snapshotValue("FederatedTask", "computeScores, onchain, 400 reports of 64 labels, largest step", largest);
+        assertLt(largest, MOST_IN_ONE_TRANSACTION);
+    }
+
+    function test_gas_of_recording_reputations() public {
+        _start(100);
+        uint32 round = _playToReveal(100);
+        int256[] memory scores = _rightScores(100);
+        uint256[] memory qualities = _rightQualities(100);
+        _post(round, _who(100), scores, qualities);
+        skip(CHALLENGE + 1);
+        task.distributeRewards(round, _who(100), scores, qualities, "");
+        uint256 snapshot = vm.snapshotState();
+        for (uint32 size = 10; size <= 100; size *= 10) {
+            vm.revertToState(snapshot);
+            task.recordReputation(round, _who(100), scores, qualities, size);
+            _snap(string.concat("recordReputation, ", vm.toString(size), " participants of 100, new"));
+        }
     }
 
     function test_gas_of_slashing_and_voiding() public {
@@ -141,26 +186,83 @@ contract GasTest is TaskTest {
         _snap("voidRound");
     }
 
-    function _dispute(uint256 reports, uint256 labels) private {
+    // Once by a challenge, once with the contract computing in any case.
+    function _settle(uint256 reports, uint256 labels) private {
+        string memory size = string.concat(vm.toString(reports), " reports of ", vm.toString(labels), " labels");
         _use(labels);
         _start(reports);
         uint32 round = _playToReveal(reports);
         int256[] memory scores = _rightScores(reports);
-        _post(round, _who(reports), scores);
-        string memory size = string.concat(vm.toString(labels), " labels");
+        uint256[] memory qualities = _rightQualities(reports);
+        _post(round, _who(reports), scores, qualities);
         _challenge(round);
         if (reports == 10 && labels == 500) _snap("challenge");
-        _publishAll(reports, round);
-        if (reports == 10) _snap(string.concat("publishReport, ", size));
-        task.resolveChallenge(round, _who(reports), scores);
-        _snap(string.concat("resolveChallenge, ", vm.toString(reports), " reports of ", size));
+        _publishReports(reports, labels, round, size);
+        _snapSteps(string.concat("challenged, ", size), round, reports, scores, qualities);
         assertEq(task.balances(requester), 2 * BOND, "upheld");
+
+        onchain = true;
+        _use(labels);
+        _start(reports);
+        round = _playToReveal(reports);
+        _publishReports(reports, labels, round, size);
+        _snapSteps(string.concat("onchain, ", size), round, reports, new int256[](0), new uint256[](0));
+        _assertStatus(round, IFederatedTask.RoundStatus.Paid);
+    }
+
+    function _publishReports(uint256 reports, uint256 labels, uint32 round, string memory size) private {
+        uint256 total;
+        for (uint256 i; i < reports; ++i) {
+            _publish(i, round);
+            total += vm.lastCallGas().gasTotalUsed;
+            if (reports == 10 && i == 0) _snap(string.concat("publishReport, ", vm.toString(labels), " labels"));
+        }
+        vm.snapshotValue("FederatedTask", string.concat("publishReport, all of ", size), total);
+    }
+
+    function _snapSteps(
+        string memory name,
+        uint32 round,
+        uint256 reports,
+        int256[] memory scores,
+        uint256[] memory qualities
+    ) private {
+        (uint256 total, uint256 largest) = _compute(round, reports, scores, qualities, WORK);
+        vm.snapshotValue("FederatedTask", string.concat("computeScores, ", name, ", all steps"), total);
+        vm.snapshotValue("FederatedTask", string.concat("computeScores, ", name, ", largest step"), largest);
+        assertLt(largest, MOST_IN_ONE_TRANSACTION);
+    }
+
+    function _compute(
+        uint32 round,
+        uint256 reports,
+        int256[] memory scores,
+        uint256[] memory qualities,
+        uint256 work
+    ) private returns (uint256 total, uint256 largest) {
+        address[] memory who = _who(reports);
+        bytes memory progress;
+        vm.recordLogs();
+        while (task.roundOf(round).status != IFederatedTask.RoundStatus.Paid) {
+            task.computeScores(round, who, scores, qualities, "", progress, work);
+            uint256 used = vm.lastCallGas().gasTotalUsed;
+            total += used;
+            if (used > largest) largest = used;
+            Vm.Log[] memory logs = vm.getRecordedLogs();
+            if (logs[0].topics[0] == IFederatedTask.ScoringProgressed.selector) {
+                progress = abi.decode(logs[0].data, (bytes));
+            }
+        }
     }
 
     function _use(uint256 labels) private {
-        scorer = new PeerTruthSerumScorer(CLASSES, labels);
+        scorer = new WeightedPeerTruthSerumScorer(CLASSES, labels, DEVIATIONS);
         task = _deploy(_settings());
         _fund(task);
+    }
+
+    function _rightQualities(uint256 members) internal view override returns (uint256[] memory qualities) {
+        (, qualities) = scorer.score(_reports(members), new uint64[](members), "");
     }
 
     // The truth, but for one label in five.

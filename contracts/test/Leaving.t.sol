@@ -46,7 +46,7 @@ contract LeavingTest is TaskTest {
         _expectStay(round);
         _leave(0);
         _publishAll(4, round);
-        task.resolveChallenge(round, _who(4), _rightScores(4));
+        _resolve(round, _who(4), _rightScores(4));
         _leave(0);
     }
 
@@ -71,7 +71,7 @@ contract LeavingTest is TaskTest {
         selection[0] = 8;
         vm.prank(requester);
         vm.expectRevert(abi.encodeWithSelector(IFederatedTask.NotActive.selector, 0, 8));
-        task.nextRound(selection);
+        task.nextRound(selection, 0);
     }
 
     function test_stranger_cannot_leave_and_nobody_leaves_twice() public {

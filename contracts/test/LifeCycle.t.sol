@@ -46,7 +46,7 @@ contract LifeCycleTest is TaskTest {
         _post(round, _who(4), _rightScores(4));
         skip(CHALLENGE + 1);
         vm.prank(stranger);
-        task.distributeRewards(round, _who(4), _rightScores(4));
+        _pay(round, _who(4), _rightScores(4));
 
         assertEq(task.balances(people[0]), POOL / ROUNDS / 3);
         assertEq(task.balances(people[3]), 0);
@@ -70,14 +70,15 @@ contract LifeCycleTest is TaskTest {
                 scores[i],
                 (300 ether + slash + 2 - i) / 3,
                 0,
-                "PeerTruthSerum/1"
+                "PeerTruthSerum/1",
+                1 ether
             );
         }
         vm.expectEmit(address(task));
         emit IFederatedTask.Receipt(
-            round, people[3], _tagged(_payload(3, round)), scores[3], 0, slash, "PeerTruthSerum/1"
+            round, people[3], _tagged(_payload(3, round)), scores[3], 0, slash, "PeerTruthSerum/1", 1 ether / uint256(3)
         );
-        task.distributeRewards(round, _who(4), scores);
+        _pay(round, _who(4), scores);
         assertEq(_stakeOf(3), STAKE - slash);
     }
 
@@ -89,7 +90,7 @@ contract LifeCycleTest is TaskTest {
         scores[3] = -0.01 ether;
         _post(round, _who(4), scores);
         skip(CHALLENGE + 1);
-        task.distributeRewards(round, _who(4), scores);
+        _pay(round, _who(4), scores);
         assertEq(_stakeOf(2), STAKE);
         assertEq(_stakeOf(3), STAKE - 0.1 ether);
     }
@@ -101,7 +102,7 @@ contract LifeCycleTest is TaskTest {
         scores[3] = -type(int128).max;
         _post(round, _who(4), scores);
         skip(CHALLENGE + 1);
-        task.distributeRewards(round, _who(4), scores);
+        _pay(round, _who(4), scores);
         assertEq(_stakeOf(3), 0);
         assertEq(task.balances(people[0]), (300 ether + STAKE) / uint256(3) + 1);
     }
@@ -113,7 +114,7 @@ contract LifeCycleTest is TaskTest {
         _post(round, _who(4), nothing);
         assertEq(task.pool(), 600 ether);
         skip(CHALLENGE + 1);
-        task.distributeRewards(round, _who(4), nothing);
+        _pay(round, _who(4), nothing);
         assertEq(task.pool(), POOL);
         assertEq(task.roundOf(round).budget, 0);
     }

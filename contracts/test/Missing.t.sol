@@ -211,7 +211,7 @@ contract MissingTest is TaskTest {
         one[0] = 1 ether;
         _post(round, _who(1), one);
         skip(CHALLENGE + 1);
-        task.distributeRewards(round, _who(1), one);
+        _pay(round, _who(1), one);
     }
 
     function _expectSlash(uint256 i, bool intoRound) private {

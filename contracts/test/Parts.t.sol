@@ -36,7 +36,7 @@ contract PartsTest is TaskTest {
         _challenge(round);
         _publishAll(4, round);
         vm.expectRevert(FailingScorer.Broken.selector);
-        task.resolveChallenge(round, _who(4), scores);
+        _resolve(round, _who(4), scores);
         skip(CHALLENGE + SETTLE + 1);
         task.voidRound(round);
         vm.prank(requester);
@@ -59,7 +59,7 @@ contract PartsTest is TaskTest {
         _post(round, _who(4), scores);
         skip(CHALLENGE + 1);
         vm.expectPartialRevert(IFederatedTask.ScheduleOverspent.selector);
-        task.distributeRewards(round, _who(4), scores);
+        _pay(round, _who(4), scores);
     }
 
     function test_schedule_that_reverts_locks_the_money_for_30_days_at_most() public {
@@ -73,7 +73,7 @@ contract PartsTest is TaskTest {
         uint64 abandoned = task.roundOf(round).settleDeadline + 30 days;
         vm.warp(abandoned);
         vm.expectRevert(FailingSchedule.Broken.selector);
-        task.distributeRewards(round, _who(4), scores);
+        _pay(round, _who(4), scores);
         vm.expectRevert(abi.encodeWithSelector(IFederatedTask.DeadlineNotReached.selector, abandoned));
         task.voidRound(round);
         skip(1);
@@ -96,7 +96,7 @@ contract PartsTest is TaskTest {
         skip(CHALLENGE + 1);
         int256[] memory scores = _rightScores(4);
         vm.mockCallRevert(address(scorer), abi.encodeCall(IScorer.version, ()), "gone");
-        task.distributeRewards(round, _who(4), scores);
+        _pay(round, _who(4), scores);
         assertEq(task.formula(), "PeerTruthSerum/1");
         IFederatedTask.Settings memory s = _settings();
         vm.expectRevert(bytes("gone"));

@@ -17,9 +17,9 @@ contract PipeliningTest is TaskTest {
         _challenge(1);
         skip(CHALLENGE + 1);
 
-        task.distributeRewards(3, _who(4), _rightScores(4));
+        _pay(3, _who(4), _rightScores(4));
         assertEq(task.finalRounds(), 0);
-        task.distributeRewards(2, _who(4), _rightScores(4));
+        _pay(2, _who(4), _rightScores(4));
         assertEq(task.finalRounds(), 0);
         skip(SETTLE);
         task.voidRound(1);
@@ -34,7 +34,7 @@ contract PipeliningTest is TaskTest {
         _post(first, _who(4), _rightScores(4));
         _playToReveal(4);
         skip(CHALLENGE + 1);
-        task.distributeRewards(first, _who(4), _rightScores(4));
+        _pay(first, _who(4), _rightScores(4));
         assertEq(task.finalRounds(), 1);
         vm.prank(requester);
         vm.expectRevert(abi.encodeWithSelector(IFederatedTask.RoundNotFinal.selector, uint32(2)));
@@ -49,7 +49,7 @@ contract PipeliningTest is TaskTest {
         _post(second, _who(4), _rightScores(4));
         _challenge(first);
         _publishAll(4, first);
-        task.resolveChallenge(first, _who(4), _falseScores(4));
+        _resolve(first, _who(4), _falseScores(4));
         _assertStatus(first, IFederatedTask.RoundStatus.Paid);
         _assertStatus(second, IFederatedTask.RoundStatus.Posted);
         assertEq(task.balances(people[0]), 100 ether);

@@ -12,7 +12,7 @@ contract PostingTest is TaskTest {
         _post(round, _who(4), _rightScores(4));
         assertEq(token.balanceOf(requester), WEALTH - POOL - BOND);
         skip(CHALLENGE + 1);
-        task.distributeRewards(round, _who(4), _rightScores(4));
+        _pay(round, _who(4), _rightScores(4));
         assertEq(task.balances(requester), BOND);
         _assertStatus(round, IFederatedTask.RoundStatus.Paid);
     }
@@ -35,16 +35,17 @@ contract PostingTest is TaskTest {
         _start(4);
         uint32 round = _playToReveal(4);
         int256[] memory scores = _rightScores(4);
+        uint256[] memory qualities = _rightQualities(4);
         uint64 openToAll = task.roundOf(round).settleDeadline - SETTLE / 2;
         bytes memory refusal = abi.encodeWithSelector(IFederatedTask.NotRequester.selector, challenger, requester);
         vm.startPrank(challenger);
         vm.expectRevert(refusal);
-        task.postScores(round, _who(4), scores);
+        task.postScores(round, _who(4), scores, qualities, "", 0);
         vm.warp(openToAll);
         vm.expectRevert(refusal);
-        task.postScores(round, _who(4), scores);
+        task.postScores(round, _who(4), scores, qualities, "", 0);
         skip(1);
-        task.postScores(round, _who(4), scores);
+        task.postScores(round, _who(4), scores, qualities, "", 0);
         assertEq(task.roundOf(round).poster, challenger);
     }
 
@@ -130,7 +131,7 @@ contract PostingTest is TaskTest {
         }
         _post(round, _who(4), scores);
         skip(CHALLENGE + 1);
-        task.distributeRewards(round, _who(4), scores);
+        _pay(round, _who(4), scores);
         assertEq(task.balances(people[0]), (POOL / ROUNDS + 2 * STAKE) / 2);
     }
 
@@ -157,7 +158,7 @@ contract PostingTest is TaskTest {
         _post(round, _who(4), scores);
         skip(CHALLENGE);
         vm.expectRevert(abi.encodeWithSelector(IFederatedTask.DeadlineNotReached.selector, uint64(block.timestamp)));
-        task.distributeRewards(round, _who(4), scores);
+        _pay(round, _who(4), scores);
     }
 
     function test_paying_anything_but_what_was_posted_is_refused() public {
@@ -167,7 +168,7 @@ contract PostingTest is TaskTest {
         skip(CHALLENGE + 1);
         int256[] memory falsified = _falseScores(4);
         vm.expectPartialRevert(IFederatedTask.PostingMismatch.selector);
-        task.distributeRewards(round, _who(4), falsified);
+        _pay(round, _who(4), falsified);
     }
 
     function test_round_is_paid_once() public {
@@ -175,7 +176,7 @@ contract PostingTest is TaskTest {
         uint32 round = _playRound(4);
         int256[] memory scores = _rightScores(4);
         vm.expectPartialRevert(IFederatedTask.WrongRoundStatus.selector);
-        task.distributeRewards(round, _who(4), scores);
+        _pay(round, _who(4), scores);
     }
 
     function test_nobody_posting_voids_the_round_and_refills_the_pool() public {

@@ -16,7 +16,7 @@ contract PublishingTest is TaskTest {
             _publish(i, round);
         }
         skip(CHALLENGE + 1);
-        task.resolveChallenge(round, _who(4), _falseScores(4));
+        _resolve(round, _who(4), _falseScores(4));
         assertEq(_stakeOf(3), STAKE, "it cannot help what the requester does not publish");
         assertEq(task.balances(people[3]), 0);
         for (uint256 i; i < 3; ++i) {
@@ -30,7 +30,7 @@ contract PublishingTest is TaskTest {
         _post(round, _who(4), right);
         _challenge(round);
         skip(CHALLENGE + 1);
-        task.resolveChallenge(round, _who(4), right);
+        _resolve(round, _who(4), right);
         assertEq(task.balances(challenger), 2 * BOND);
         assertEq(task.pool(), POOL, "nobody earned");
         assertEq(_stakeOf(0), STAKE);
@@ -45,7 +45,7 @@ contract PublishingTest is TaskTest {
             _publish(i, round);
         }
         skip(CHALLENGE + 1);
-        task.resolveChallenge(round, _who(5), _falseScores(5));
+        _resolve(round, _who(5), _falseScores(5));
         assertEq(task.balances(people[0]), 0, "the unpublished one earns nothing");
         assertEq(task.balances(people[3]), 0, "the constant one neither");
         for (uint256 i = 1; i < 5; ++i) {
@@ -61,7 +61,7 @@ contract PublishingTest is TaskTest {
         for (uint256 i = 4; i > 0; --i) {
             _publish(i - 1, round);
         }
-        task.resolveChallenge(round, _who(4), right);
+        _resolve(round, _who(4), right);
         assertEq(task.balances(requester), 2 * BOND);
     }
 
@@ -127,7 +127,7 @@ contract PublishingTest is TaskTest {
         vm.expectPartialRevert(IFederatedTask.PayloadMismatch.selector);
         _publish(4, round);
         _publishAll(4, round);
-        task.resolveChallenge(round, _who(4), right);
+        _resolve(round, _who(4), right);
         assertEq(task.balances(requester), 2 * BOND, "the poster was right");
         assertGt(task.balances(people[0]), 0, "the first was truthful");
         assertEq(task.roundOf(round).published, 4);
@@ -148,7 +148,7 @@ contract PublishingTest is TaskTest {
         vm.expectRevert(
             abi.encodeWithSelector(IFederatedTask.ReportsMissing.selector, 1, 3, task.roundOf(round).settleDeadline)
         );
-        task.resolveChallenge(round, _who(3), right);
+        _resolve(round, _who(3), right);
     }
 
     function _playAll() private {

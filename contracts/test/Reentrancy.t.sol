@@ -43,16 +43,18 @@ contract ReentrancyTest is TaskTest {
     function test_all_that_moves_money_or_scores_is_closed_during_a_transfer() public {
         address[] memory who = _list(address(member));
         int256[] memory scores = new int256[](1);
-        bytes[] memory calls = new bytes[](9);
+        uint256[] memory qualities = new uint256[](1);
+        bytes[] memory calls = new bytes[](10);
         calls[0] = abi.encodeCall(task.joinTask, (STAKE, SAMPLES));
         calls[1] = abi.encodeCall(task.joinTaskFor, (new IFederatedTask.JoinRequest[](0)));
         calls[2] = abi.encodeCall(task.extendTask, (1, 1));
-        calls[3] = abi.encodeCall(task.postScores, (1, who, scores));
+        calls[3] = abi.encodeCall(task.postScores, (1, who, scores, qualities, "", 0));
         calls[4] = abi.encodeCall(task.challenge, (1));
-        calls[5] = abi.encodeCall(task.resolveChallenge, (1, who, scores));
-        calls[6] = abi.encodeCall(task.distributeRewards, (1, who, scores));
+        calls[5] = abi.encodeCall(task.computeScores, (1, who, scores, qualities, "", "", 1));
+        calls[6] = abi.encodeCall(task.distributeRewards, (1, who, scores, qualities, ""));
         calls[7] = abi.encodeCall(task.completeTask, ());
         calls[8] = abi.encodeCall(task.withdraw, (who));
+        calls[9] = abi.encodeCall(task.recordReputation, (1, who, scores, qualities, 1));
         for (uint256 i; i < calls.length; ++i) {
             _listen(calls[i]);
             _join();

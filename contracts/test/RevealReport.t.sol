@@ -46,7 +46,7 @@ contract RevealReportTest is TaskTest {
         _post(round, _who(2), new int256[](2));
         _post(round, _who(3), scores);
         skip(CHALLENGE + 1);
-        task.distributeRewards(round, _who(3), scores);
+        _pay(round, _who(3), scores);
         assertEq(task.balances(people[2]), POOL / ROUNDS / 3);
     }
 

@@ -57,6 +57,9 @@ contract ScorersAndSchedulesTest is Test {
         bytes[] memory reports = new bytes[](1);
         uint64[] memory samples = new uint64[](1);
         (reports[0], samples[0]) = (report, declared);
-        return counter.score(reports, samples)[0];
+        (int256[] memory scores, uint256[] memory qualities) = counter.score(reports, samples, "");
+        (bool usable, uint256 quality) = (report.length == 8 && uint64(bytes8(report)) <= declared, qualities[0]);
+        assertEq(quality, usable ? 1 ether : 0);
+        return scores[0];
     }
 }

@@ -86,7 +86,7 @@ contract SeatsTest is TaskTest {
         uint256[] memory selection = new uint256[](1);
         selection[0] = 6;
         vm.prank(requester);
-        task.nextRound(selection);
+        task.nextRound(selection, 0);
         _leave(0);
         assertEq(task.roundOf(1).selected, 2);
         _commit(1, 1);

@@ -74,7 +74,7 @@ contract SettingsTest is TaskTest {
         vm.expectRevert(refusal);
         task.startTask();
         vm.expectRevert(refusal);
-        task.nextRound(new uint256[](0));
+        task.nextRound(new uint256[](0), 0);
     }
 
     function test_completed_task_cannot_be_extended_or_started() public {

@@ -14,6 +14,12 @@ import {EventLedger} from "./EventLedger.sol";
 contract TaskHandler is Cast, EventLedger {
     mapping(uint32 round => address[]) private _postedWho;
     mapping(uint32 round => int256[]) private _postedScores;
+    mapping(uint32 round => uint256[]) private _postedQualities;
+    mapping(uint32 round => bytes) private _postedCalibration; // onchain: as it was revealed
+    mapping(uint32 round => bytes) private _progress;
+    mapping(uint32 round => address[]) private _paidWho;
+    mapping(uint32 round => int256[]) private _paidScores;
+    mapping(uint32 round => uint256[]) private _paidQualities;
 
     constructor(FederatedTask task_, uint256[] memory keys, address[] memory bystanders)
         Cast(task_, keys, bystanders)
@@ -23,7 +29,26 @@ contract TaskHandler is Cast, EventLedger {
     modifier audited() {
         vm.recordLogs();
         _;
-        _read(vm.getRecordedLogs(), address(task));
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        _remember(logs);
+        _read(logs, address(task));
+    }
+
+    // What somebody who reads the events knows of the computations and payments.
+    function _remember(Vm.Log[] memory logs) private {
+        for (uint256 i; i < logs.length; ++i) {
+            if (logs[i].emitter != address(task) || logs[i].topics.length < 2) continue;
+            uint32 round = uint32(uint256(logs[i].topics[1]));
+            if (logs[i].topics[0] == IFederatedTask.ScoringProgressed.selector) {
+                _progress[round] = abi.decode(logs[i].data, (bytes));
+            } else if (logs[i].topics[0] == IFederatedTask.Receipt.selector) {
+                (, int256 score,,,, uint256 quality) =
+                    abi.decode(logs[i].data, (bytes32, int256, uint256, uint256, bytes32, uint256));
+                _paidWho[round].push(address(uint160(uint256(logs[i].topics[2]))));
+                _paidScores[round].push(score);
+                _paidQualities[round].push(quality);
+            }
+        }
     }
 
     function initialize(uint32 rounds, uint96 pool) external audited {
@@ -82,7 +107,7 @@ contract TaskHandler is Cast, EventLedger {
             }
         }
         vm.prank(task.requester());
-        task.nextRound(selection);
+        task.nextRound(selection, _commitmentToCalibration(task.round() + 1));
     }
 
     function commit(uint256 word) external audited {
@@ -155,14 +180,30 @@ contract TaskHandler is Cast, EventLedger {
         word = _mix(word);
         uint32 round = task.round();
         address[] memory who = _revealed(round);
-        int256[] memory scores = _scores(round, who);
+        // A bystander may know the calibration or not, and may post with it or without.
+        bool bystander = word & 24 == 0;
+        bool calibrated = task.roundOf(round).calibration != 0 && (!bystander || word & 32 == 0);
+        bytes memory calibration = calibrated ? _calibration(round) : bytes("");
+        (int256[] memory scores, uint256[] memory qualities) = _scores(round, who, calibration);
         if (word & 256 == 0 && who.length > 0) {
-            scores[(word >> 16) % who.length] += int256(word >> 32) % 10 ether - 5 ether;
+            uint256 victim = (word >> 16) % who.length;
+            if (word & 512 == 0) scores[victim] += int256(word >> 32) % 10 ether - 5 ether;
+            else qualities[victim] = (word >> 32) % 1 ether;
         }
-        vm.prank(word & 24 == 0 ? _bystander(word) : task.requester());
-        task.postScores(round, who, scores);
+        vm.prank(bystander ? _bystander(word) : task.requester());
+        task.postScores(round, who, scores, qualities, calibration, calibrated ? _calibrationSalt(round) : bytes32(0));
         _postedWho[round] = who;
         _postedScores[round] = scores;
+        _postedQualities[round] = qualities;
+        _postedCalibration[round] = calibration;
+    }
+
+    function calibrate(uint256 word) external audited {
+        word = _mix(word);
+        uint32 round = _round(word);
+        vm.prank(word & 31 == 0 ? _bystander(word) : task.requester());
+        task.revealCalibration(round, _calibration(round), _calibrationSalt(round));
+        _postedCalibration[round] = _calibration(round);
     }
 
     function challenge(uint256 word) external audited {
@@ -185,13 +226,36 @@ contract TaskHandler is Cast, EventLedger {
     function resolve(uint256 word) external audited {
         word = _mix(word);
         uint32 round = _round(word);
-        task.resolveChallenge(round, _postedWho[round], _postedScores[round]);
+        address[] memory who = _s.onchain ? _revealed(round) : _postedWho[round];
+        for (uint256 step = word & 256 == 0 ? 0 : (word >> 16) % 12; step < 12; ++step) {
+            // Sometimes all at once, sometimes what a liar would like the scorer to go on with.
+            bytes memory progress = word & 31 == 0 ? abi.encode(word) : _progress[round];
+            uint256 work = word & 256 == 0 ? type(uint256).max : 1;
+            _compute(round, who, progress, work);
+            if (task.roundOf(round).status >= IFederatedTask.RoundStatus.Paid) return;
+        }
     }
 
-    function pay(uint256 word) external audited {
+    function _compute(uint32 round, address[] memory who, bytes memory progress, uint256 work) private {
+        task.computeScores(
+            round, who, _postedScores[round], _postedQualities[round], _postedCalibration[round], progress, work
+        );
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        _remember(logs);
+        _read(logs, address(task));
+    }
+
+    function recordReputation(uint256 word) external audited {
         word = _mix(word);
-        uint32 round = _round(word);
-        task.distributeRewards(round, _postedWho[round], _postedScores[round]);
+        uint32 round = word & 3 == 0 ? _round(word) : task.recordedRounds() + 1 + uint32((word >> 8) & 1);
+        task.recordReputation(
+            round, _paidWho[round], _paidScores[round], _paidQualities[round], uint32((word >> 16) % 4)
+        );
+    }
+
+    function pay(uint256 word) external {
+        word = _mix(word);
+        this.payPosted(_round(word));
     }
 
     function abandon(uint256 word) external audited {
@@ -236,11 +300,17 @@ contract TaskHandler is Cast, EventLedger {
         for (uint256 i; i < _people.length && word % 2 == 0; ++i) {
             try this.slash(word + i) {} catch {}
         }
-        try this.post(word) {} catch {}
+        if (!_s.onchain) {
+            try this.post(word) {} catch {}
+            return;
+        }
+        if (word % 3 > 0) try this.calibrate(word) {} catch {}
+        if (word % 5 > 0) this.publish(word);
+        if (word % 7 > 3) try this.resolve(word) {} catch {}
     }
 
     function selectors() external pure returns (bytes4[] memory list) {
-        list = new bytes4[](19);
+        list = new bytes4[](21);
         (list[0], list[1], list[2], list[3], list[4], list[5]) =
         (
             this.join.selector,
@@ -259,7 +329,8 @@ contract TaskHandler is Cast, EventLedger {
             this.publish.selector,
             this.resolve.selector
         );
-        list[18] = this.revealInFull.selector;
+        (list[18], list[19], list[20]) =
+            (this.revealInFull.selector, this.calibrate.selector, this.recordReputation.selector);
         (list[12], list[13], list[14], list[15], list[16], list[17]) =
         (
             this.pay.selector,
@@ -271,7 +342,9 @@ contract TaskHandler is Cast, EventLedger {
         );
     }
 
-    function postingOf(uint32 round) external view returns (address[] memory, int256[] memory) {
-        return (_postedWho[round], _postedScores[round]);
+    function payPosted(uint32 round) external audited {
+        task.distributeRewards(
+            round, _postedWho[round], _postedScores[round], _postedQualities[round], _postedCalibration[round]
+        );
     }
 }

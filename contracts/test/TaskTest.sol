@@ -6,7 +6,10 @@ import {Test} from "forge-std/Test.sol";
 import {FederatedTask} from "../FederatedTask.sol";
 import {TestToken} from "../TestToken.sol";
 import {IFederatedTask} from "../interfaces/IFederatedTask.sol";
+import {PeerTruthSerum} from "../libraries/PeerTruthSerum.sol";
+import {WeightedPeerTruthSerum} from "../libraries/WeightedPeerTruthSerum.sol";
 import {Proportional} from "../schedules/Proportional.sol";
+import {LabelScorer} from "../scorers/LabelScorer.sol";
 import {PeerTruthSerumScorer} from "../scorers/PeerTruthSerumScorer.sol";
 import {Signer} from "./Signer.sol";
 
@@ -29,7 +32,7 @@ abstract contract TaskTest is Test, Signer {
     address internal constant BURN = address(0xdEaD);
 
     TestToken internal token;
-    PeerTruthSerumScorer internal scorer;
+    LabelScorer internal scorer;
     Proportional internal schedule;
     FederatedTask internal task;
 
@@ -66,7 +69,7 @@ abstract contract TaskTest is Test, Signer {
         s.missingSlashBps = MISSING_BPS;
     }
 
-    function _deploy(IFederatedTask.Settings memory s) internal returns (FederatedTask deployed) {
+    function _deploy(IFederatedTask.Settings memory s) internal virtual returns (FederatedTask deployed) {
         vm.prank(requester);
         deployed = new FederatedTask(s);
     }
@@ -118,8 +121,13 @@ abstract contract TaskTest is Test, Signer {
 
     function _open() internal returns (uint32) {
         vm.prank(requester);
-        task.nextRound(new uint256[](0));
+        task.nextRound(new uint256[](0), _commitmentToCalibration());
         return task.round();
+    }
+
+    // What the requester commits to with a round, for a test to change.
+    function _commitmentToCalibration() internal view virtual returns (bytes32) {
+        return 0;
     }
 
     function _report(uint256 i) internal view virtual returns (bytes memory) {
@@ -212,14 +220,26 @@ abstract contract TaskTest is Test, Signer {
         }
     }
 
-    function _rightScores(uint256 members) internal view returns (int256[] memory) {
-        bytes[] memory reports = new bytes[](members);
-        uint64[] memory samples = new uint64[](members);
+    function _reports(uint256 members) internal view returns (bytes[] memory reports) {
+        reports = new bytes[](members);
         for (uint256 i; i < members; ++i) {
             reports[i] = _report(i);
-            samples[i] = SAMPLES;
         }
-        return scorer.score(reports, samples);
+    }
+
+    function _rightScores(uint256 members) internal view returns (int256[] memory scores) {
+        (scores,) = scorer.score(_reports(members), new uint64[](members), "");
+    }
+
+    // Without a call, so that a test can expect something of the next one.
+    function _rightQualities(uint256 members) internal view virtual returns (uint256[] memory qualities) {
+        bytes[] memory reports = _reports(members);
+        qualities = new uint256[](members);
+        if (members == 0) return qualities;
+        WeightedPeerTruthSerum.countAgreements(reports, PeerTruthSerum.equal(members), 3, 0, qualities);
+        for (uint256 i; i < members; ++i) {
+            qualities[i] = qualities[i] * 1 ether / reports[0].length;
+        }
     }
 
     // A posting that gives everything to the member that reported a constant.
@@ -228,9 +248,24 @@ abstract contract TaskTest is Test, Signer {
         scores[members - 1] = 1 ether;
     }
 
+    // With the right qualities, if it is about the first people.
     function _post(uint32 round, address[] memory who, int256[] memory scores) internal {
+        _post(round, who, scores, _rightQualities(who.length));
+    }
+
+    function _post(uint32 round, address[] memory who, int256[] memory scores, uint256[] memory qualities) internal {
         vm.prank(requester);
-        task.postScores(round, who, scores);
+        task.postScores(round, who, scores, qualities, "", 0);
+    }
+
+    // What was posted with the right qualities.
+    function _pay(uint32 round, address[] memory who, int256[] memory scores) internal {
+        task.distributeRewards(round, who, scores, _rightQualities(who.length), "");
+    }
+
+    // In one step.
+    function _resolve(uint32 round, address[] memory who, int256[] memory scores) internal {
+        task.computeScores(round, who, scores, _rightQualities(who.length), "", "", type(uint256).max);
     }
 
     function _challenge(uint32 round) internal {
@@ -253,7 +288,7 @@ abstract contract TaskTest is Test, Signer {
         round = _playToReveal(members);
         _post(round, _who(members), _rightScores(members));
         skip(CHALLENGE + 1);
-        task.distributeRewards(round, _who(members), _rightScores(members));
+        _pay(round, _who(members), _rightScores(members));
     }
 
     function _voidRound() internal returns (uint32 round) {

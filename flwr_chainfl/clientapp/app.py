@@ -12,6 +12,7 @@ from flwr.clientapp.typing import Mod
 from numpy.typing import NDArray
 
 from flwr_chainfl.clientapp.contribution import Contribution, contribute, request_to_join, reveal
+from flwr_chainfl.clientapp.decoder import PrivateData, train_decoder
 from flwr_chainfl.clientapp.soft_labels import SoftLabelClient
 from flwr_chainfl.crypto import Wallet
 from flwr_chainfl.errors import ConfigError, ReportError
@@ -19,10 +20,12 @@ from flwr_chainfl.fixedpoint import from_wad, to_wad
 from flwr_chainfl.messages import (
     REPLY_RECORD,
     STATE_RECORD,
+    TYPE_DECODER,
     TYPE_JOIN,
     TYPE_REVEAL,
     WEIGHTS,
     ConsensusTerms,
+    DecoderTerms,
     RoundTerms,
     only_metrics,
     read_terms,
@@ -50,13 +53,17 @@ class ChainClientApp(ClientApp):
 
     Parameters
     ----------
-    model : Callable[[], torch.nn.Module], optional
-        Makes the client's model, of any architecture that fits the task. Needed for soft labels.
+    model : Callable[[], torch.nn.Module] or Callable[[Context], torch.nn.Module], optional
+        Makes the client's model, of any architecture that fits the task; one that needs an argument gets the Context.
+        Needed for soft labels.
     public_set : numpy.ndarray, optional
         The client's own copy of the public inputs, where the server is not to send them.
     predict : Callable[[Module, numpy.ndarray, Context], numpy.ndarray], optional
         What the client reports: float32 (inputs, classes), rows summing to 1. Default: the model's
         class probabilities.
+    private_data : Callable[[Context], tuple[numpy.ndarray, numpy.ndarray]], optional
+        Returns the client's own inputs (float32, from 0 to 1) and labels (int64). Needed where the public inputs are
+        drawn from decoders that the clients train.
     stake : int, optional
         Token units to stake. Default: the node-config's ``stake`` (in tokens of 18 decimals); a simulated
         participant stakes the task's minimum.
@@ -80,9 +87,10 @@ class ChainClientApp(ClientApp):
     def __init__(
         self,
         *,
-        model: Callable[[], nn.Module] | None = None,
+        model: Callable[..., nn.Module] | None = None,
         public_set: NDArray[Any] | None = None,
         predict: Callable[[nn.Module, NDArray[Any], Context], NDArray[np.float32]] | None = None,
+        private_data: PrivateData | None = None,
         stake: int | None = None,
         mods: Sequence[Mod] | None = None,
     ) -> None:
@@ -90,6 +98,7 @@ class ChainClientApp(ClientApp):
         if stake is not None and stake <= 0:
             raise ConfigError(f"stake is {stake}; it must be above 0 token units")
         self._stake = stake
+        self._private_data = private_data
         self._soft_labels = SoftLabelClient(model, public_set, predict)
         self._wallets: dict[str, Wallet] = {}
 
@@ -98,6 +107,10 @@ class ChainClientApp(ClientApp):
         if message.metadata.message_type == TYPE_REVEAL:
             return Message(reveal(context), reply_to=message)
         configs = list(message.content.config_records.items())
+        if message.metadata.message_type == TYPE_DECODER and len(configs) == 1:
+            wanted = read_terms(DecoderTerms, configs[0][1])
+            if wanted is not None:
+                return Message(train_decoder(self._private_data, context, wanted), reply_to=message)
         terms = read_terms(RoundTerms, configs[0][1]) if len(configs) == 1 else None
         if terms is None:
             return super().__call__(message, context)
@@ -136,17 +149,21 @@ class ChainClientApp(ClientApp):
                 raise ReportError(f"the train function replied with {len(arrays)} ArrayRecords; exactly 1 is needed")
             content = pack_weights(arrays[0])
             samples = _samples(reply.content)
-            contribution = Contribution(content, address(content), samples.to_bytes(8, "big"), samples)
-            keep = content if terms.clipped else b""
+            contribution = Contribution(
+                cid=address(content), report=samples.to_bytes(8, "big"), samples=samples,
+                sent=content if terms.clipped else b"",
+            )
             reveal_now = not terms.clipped
         else:
             if consensus is None:
                 raise ReportError("the server's message carries no consensus terms; use the same flwr-chainfl version")
-            reply, content, report = self._soft_labels.train(super().__call__, message, context, terms, consensus)
-            if reply.has_error():
+            reply, labelled = self._soft_labels.train(super().__call__, message, context, terms, consensus)
+            if labelled is None:
                 return reply
-            contribution = Contribution(content, address(content), report, _samples(reply.content))
-            keep = content
+            contribution = Contribution(
+                cid=address(labelled.stored), report=labelled.report, samples=_samples(reply.content),
+                sent=labelled.sent, reference=labelled.reference,
+            )
             reveal_now = False
         contribute(
             reply.content,
@@ -156,7 +173,6 @@ class ChainClientApp(ClientApp):
             contribution,
             node_id=message.metadata.dst_node_id,
             stake=self._own_stake(context, terms),
-            keep=keep,
             reveal_now=reveal_now,
         )
         return reply

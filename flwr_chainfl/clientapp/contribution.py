@@ -8,7 +8,7 @@ from flwr.app import ConfigRecord, Context, RecordDict
 
 from flwr_chainfl.crypto import Domain, TypedData, Wallet, commitment, payload_hash
 from flwr_chainfl.errors import CommitmentError
-from flwr_chainfl.messages import REPLY_RECORD, STATE_RECORD, RoundTerms
+from flwr_chainfl.messages import REFERENCE_NONE, REPLY_RECORD, STATE_RECORD, RoundTerms
 from flwr_chainfl.storage import digest
 
 
@@ -16,14 +16,16 @@ from flwr_chainfl.storage import digest
 class Contribution:
     """What a client contributes in a round.
 
-    content: what is exchanged, in full; cid: its address; report: the part that is scored;
-    samples: local examples behind it
+    cid: address of what is exchanged, in the form that is stored; report: the part that is scored;
+    samples: local examples behind it; sent: what travels of it with the reveal, empty where the reply carries it
+    already; reference: what `sent` is coded against
     """
 
-    content: bytes
     cid: str
     report: bytes
     samples: int
+    sent: bytes
+    reference: str = REFERENCE_NONE
 
 
 def contribute(
@@ -35,12 +37,10 @@ def contribute(
     *,
     node_id: int,
     stake: int | None,
-    keep: bytes,
     reveal_now: bool,
 ) -> None:
     """Add commitment, signatures and join request to a train reply, and keep what the reveal needs.
 
-    keep: content to send with the reveal, empty where the reply carries it already
     reveal_now: whether the reply may carry the salt, because it carries the content anyway
     """
     participant = wallet.address
@@ -67,7 +67,13 @@ def contribute(
         record["salt"] = salt
     reply[REPLY_RECORD] = record
     context.state[STATE_RECORD] = ConfigRecord(
-        {"round": terms.round_number, "content": keep, "salt": salt, "samples": contribution.samples}
+        {
+            "round": terms.round_number,
+            "content": contribution.sent,
+            "reference": contribution.reference,
+            "salt": salt,
+            "samples": contribution.samples,
+        }
     )
 
 
@@ -79,7 +85,7 @@ def reveal(context: Context) -> RecordDict:
     state = context.state.config_records.get(STATE_RECORD)
     if state is None:
         raise CommitmentError("asked to reveal before any commitment; the client was restarted within the round")
-    return RecordDict({REPLY_RECORD: ConfigRecord({key: state[key] for key in ("round", "content", "salt")})})
+    return RecordDict({REPLY_RECORD: ConfigRecord({key: state[key] for key in ("round", "content", "reference", "salt")})})
 
 
 def request_to_join(wallet: Wallet, terms: RoundTerms, *, samples: int, stake: int | None) -> ConfigRecord:

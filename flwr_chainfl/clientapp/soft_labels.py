@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import dataclass
 from hashlib import sha256
+from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,15 +14,17 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message
 from numpy.typing import NDArray
 
 from flwr_chainfl.errors import ConfigError, PublicSetError, ReportError
-from flwr_chainfl.labels import hard_labels, validate_soft_labels
+from flwr_chainfl.labels import LabelFormat, corrected, hard_labels, validate_soft_labels
 from flwr_chainfl.messages import (
+    REFERENCE_CONSENSUS,
+    REFERENCE_NONE,
+    REFERENCE_REPORT,
     WEIGHTS_RECORD,
     ConsensusTerms,
     RoundTerms,
+    as_inputs,
     pack_array,
-    pack_soft_labels,
     unpack_array,
-    unpack_soft_labels,
 )
 from flwr_chainfl.storage import address
 
@@ -28,9 +32,25 @@ if TYPE_CHECKING:
     from torch import nn
 
 _PUBLIC_STATE = "chainfl.public"
+_CONSENSUS_STATE = "chainfl.consensus"
+_REPORT_STATE = "chainfl.report"
 _DISTILLED_STATE = "chainfl.distilled"
 
 Call = Callable[[Message, Context], Message]
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """What a client says of the public inputs.
+
+    stored: soft labels in the stored form; report: hard labels, one byte an input; sent: the travelling form;
+    reference: what that is coded against
+    """
+
+    stored: bytes
+    report: bytes
+    sent: bytes
+    reference: str
 
 
 class SoftLabelClient:
@@ -41,7 +61,7 @@ class SoftLabelClient:
 
     def __init__(
         self,
-        model: Callable[[], nn.Module] | None,
+        model: Callable[..., nn.Module] | None,
         public_set: NDArray[Any] | None,
         predict: Callable[[nn.Module, NDArray[Any], Context], NDArray[np.float32]] | None,
     ) -> None:
@@ -51,10 +71,10 @@ class SoftLabelClient:
 
     def train(
         self, call: Call, message: Message, context: Context, terms: RoundTerms, consensus: ConsensusTerms
-    ) -> tuple[Message, bytes, bytes]:
+    ) -> tuple[Message, Labelled | None]:
         """Distil the consensus, call the user's train function, and predict.
 
-        returns: the reply without arrays, the soft labels' bytes, the hard labels' bytes
+        returns: the reply without arrays, and what the client says of the public inputs; None where training failed
         """
         from flwr_chainfl import distillation
 
@@ -77,7 +97,7 @@ class SoftLabelClient:
         with active:
             reply = call(message, context)
         if reply.has_error():
-            return reply, b"", b""
+            return reply, None
         trained = list(reply.content.array_records.items())
         if len(trained) != 1:
             raise ReportError(f"the train function replied with {len(trained)} ArrayRecords; exactly 1 is needed")
@@ -90,7 +110,7 @@ class SoftLabelClient:
             else self._predict(model, public, context).astype(np.float32)
         )
         validate_soft_labels(report, tasks=len(public), classes=consensus.classes)
-        return reply, pack_soft_labels(report), hard_labels(report).tobytes()
+        return reply, self._label(report, soft_labels, context, terms, consensus)
 
     def evaluate(
         self, call: Call, message: Message, context: Context, terms: RoundTerms, consensus: ConsensusTerms
@@ -103,12 +123,39 @@ class SoftLabelClient:
         message.content[terms.arrays_key] = _arrays(model)
         return call(message, context)
 
+    def _label(
+        self,
+        predicted: NDArray[np.float32],
+        known: NDArray[np.float32] | None,
+        context: Context,
+        terms: RoundTerms,
+        consensus: ConsensusTerms,
+    ) -> Labelled:
+        """Correct and write down the predictions, coded against what the server has: the shortest of the ways there are.
+
+        known: the round's consensus
+        """
+        form = LabelFormat(len(predicted), consensus.classes, consensus.report_bits)
+        stored = form.pack(corrected(predicted, correction=consensus.correction))
+        ways: list[tuple[str, bytes | None]] = [(REFERENCE_NONE, None)]
+        if form.bits and known is not None:
+            ways.append((REFERENCE_CONSENSUS, form.pack(known)))
+        last = context.state.config_records.get(_REPORT_STATE)
+        if form.bits and last is not None and last["round"] == consensus.report_base:
+            before = _bytes(last["report"])
+            ways.append((REFERENCE_REPORT, before))
+        sent = {reference: form.compress(stored, data) for reference, data in ways}
+        shortest = min(sent, key=lambda reference: len(sent[reference]))
+        if form.bits:
+            context.state[_REPORT_STATE] = ConfigRecord({"round": terms.round_number, "report": stored})
+        return Labelled(stored, hard_labels(form.unpack(stored)).tobytes(), sent[shortest], shortest)
+
     def _own_model(self, context: Context) -> nn.Module:
         from flwr_chainfl import distillation
 
         if self._model is None:
             raise ConfigError("the soft-label exchange needs the client's model: ChainClientApp(model=Net)")
-        model = self._model()
+        model = self._model(context) if needs_argument(self._model) else self._model()
         own = context.state.array_records.get(WEIGHTS_RECORD)
         if own is not None:
             distillation.load_arrays(model, {name: array.numpy() for name, array in own.items()})
@@ -122,7 +169,8 @@ class SoftLabelClient:
 
         if consensus.consensus_round == 0:
             return None
-        soft_labels = unpack_soft_labels(consensus.consensus, tasks=len(public), classes=consensus.classes)
+        form = LabelFormat(len(public), consensus.classes, consensus.consensus_bits)
+        soft_labels = form.unpack(self._newest_consensus(form, context, consensus))
         state = context.state.config_records.get(_DISTILLED_STATE)
         if state is None or state["round"] != consensus.consensus_round:
             distillation.distill(
@@ -137,6 +185,24 @@ class SoftLabelClient:
             context.state[WEIGHTS_RECORD] = _arrays(model)
             context.state[_DISTILLED_STATE] = ConfigRecord({"round": consensus.consensus_round})
         return soft_labels
+
+    def _newest_consensus(self, form: LabelFormat, context: Context, consensus: ConsensusTerms) -> bytes:
+        """Return the consensus in the stored form, from the server's message or the state."""
+        state = context.state.config_records.get(_CONSENSUS_STATE)
+        has = int(str(state["round"])) if state is not None else 0
+        needed = consensus.consensus_base if consensus.consensus else consensus.consensus_round
+        if needed and has != needed:
+            raise ReportError(
+                f"this client lacks the consensus of round {needed} (it has that of round {has}); it was restarted, and the "
+                f"server will send it in full next time"
+            )
+        before = _bytes(state["consensus"]) if state is not None and needed else None
+        if not consensus.consensus:
+            assert before is not None
+            return before
+        newest = form.expand(consensus.consensus, before)
+        context.state[_CONSENSUS_STATE] = ConfigRecord({"round": consensus.consensus_round, "consensus": newest})
+        return newest
 
     def _public_inputs(self, context: Context, consensus: ConsensusTerms) -> NDArray[Any]:
         """Return the public inputs, from the app, the server's message or the state, checked against their address."""
@@ -154,7 +220,7 @@ class SoftLabelClient:
                 )
             kept = state["data"]
             assert isinstance(kept, bytes)
-            return unpack_array(kept)
+            return as_inputs(unpack_array(kept), are_bytes=consensus.public_bytes)
         found = address(data)
         if found != consensus.public_set:
             raise PublicSetError(
@@ -162,7 +228,23 @@ class SoftLabelClient:
             )
         if self._public_set is None:
             context.state[_PUBLIC_STATE] = ConfigRecord({"data": data})
-        return unpack_array(data)
+        return as_inputs(unpack_array(data), are_bytes=consensus.public_bytes)
+
+
+def _bytes(value: object) -> bytes:
+    """Return what the state holds as bytes; it holds nothing else there."""
+    assert isinstance(value, bytes)
+    return value
+
+
+def needs_argument(function: Callable[..., Any]) -> bool:
+    """Say whether a function has a positional parameter without a default.
+
+    >>> needs_argument(lambda: 1), needs_argument(lambda a=2: a), needs_argument(lambda context: context)
+    (False, False, True)
+    """
+    positional = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    return any(p.kind in positional and p.default is p.empty for p in signature(function).parameters.values())
 
 
 def _arrays(model: nn.Module) -> ArrayRecord:

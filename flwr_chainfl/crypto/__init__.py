@@ -1,6 +1,6 @@
 """Commitments, typed signatures and wallets."""
 
-from flwr_chainfl.crypto.commitment import commitment, keccak256, payload_hash
+from flwr_chainfl.crypto.commitment import calibration_commitment, commitment, keccak256, payload_hash
 from flwr_chainfl.crypto.typed_data import Domain, Signature, TypedData, recover
 from flwr_chainfl.crypto.wallet import PASSWORD_VARIABLE, Wallet
 
@@ -10,6 +10,7 @@ __all__ = [
     "Signature",
     "TypedData",
     "Wallet",
+    "calibration_commitment",
     "commitment",
     "keccak256",
     "payload_hash",

@@ -41,3 +41,15 @@ def commitment(
             [chain_id, task, round_number, participant, payload, salt],
         )
     )
+
+
+def calibration_commitment(items: bytes, salt: bytes) -> bytes:
+    """Return the requester's commitment to a round's calibration items.
+
+    items: as `labels.pack_calibration` returns them
+    salt: 32 bytes, secret until the items are revealed; there are few enough items to guess
+    returns: 32 bytes, keccak256(abi.encode(items, salt))
+
+    Source: docs/protocols/README.md, "Calibration items".
+    """
+    return keccak256(encode(["bytes", "bytes32"], [items, salt]))

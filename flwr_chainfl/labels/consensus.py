@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flwr_chainfl.errors import ReportShapeError, SoftLabelError
+from flwr_chainfl.labels.votes import tally, validate_reports
 
 SUM_TOLERANCE = 1e-3
 
@@ -25,10 +26,7 @@ def majority_vote(reports: NDArray[np.uint8], *, classes: int) -> NDArray[np.uin
     [0, 1]
     """
     validate_reports(reports, classes=classes)
-    votes = np.zeros((classes, reports.shape[1]), dtype=np.int64)
-    for label in range(classes):
-        votes[label] = (reports == label).sum(axis=0)
-    winners: NDArray[np.uint8] = votes.argmax(axis=0).astype(np.uint8)
+    winners: NDArray[np.uint8] = tally(reports, classes=classes).argmax(axis=1).astype(np.uint8)
     return winners
 
 
@@ -92,23 +90,4 @@ def validate_soft_labels(soft_labels: NDArray[np.float32], *, tasks: int, classe
     if abs(sums[worst] - 1) > SUM_TOLERANCE:
         raise SoftLabelError(
             f"soft label of public input {worst} sums to {sums[worst]:.4g}, not 1; send probabilities, not logits"
-        )
-
-
-def validate_reports(reports: NDArray[np.uint8], *, classes: int) -> None:
-    """Check that hard-label reports are a full matrix of labels below `classes`.
-
-    reports: uint8 (participants, tasks)
-
-    Raises ReportShapeError otherwise.
-    """
-    if reports.ndim != 2 or reports.size == 0:
-        raise ReportShapeError(f"reports have shape {reports.shape}; (participants, tasks) is needed, neither 0")
-    if not 2 <= classes <= 255:
-        raise ReportShapeError(f"{classes} classes; between 2 and 255 are possible")
-    if int(reports.max()) >= classes:
-        participant, task = (int(x) for x in np.argwhere(reports >= classes)[0])
-        raise ReportShapeError(
-            f"participant {participant} labels task {task} with {int(reports[participant, task])}; "
-            f"labels must be below the {classes} classes"
         )

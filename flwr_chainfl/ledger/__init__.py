@@ -2,10 +2,13 @@
 
 from flwr_chainfl.ledger.chain import Chain, Event, Receipt
 from flwr_chainfl.ledger.ledger import Ledger
-from flwr_chainfl.ledger.requests import CommitRequest, JoinRequest, Reveal
-from flwr_chainfl.ledger.task import Member, Round, RoundStatus, Settings, Task, TaskStatus
+from flwr_chainfl.ledger.registry import Registry
+from flwr_chainfl.ledger.requests import CommitRequest, JoinRequest, Result, Reveal
+from flwr_chainfl.ledger.task import NO_HASH, NOBODY, Member, Round, RoundStatus, Settings, Task, TaskStatus
 
 __all__ = [
+    "NOBODY",
+    "NO_HASH",
     "Chain",
     "CommitRequest",
     "Event",
@@ -13,6 +16,8 @@ __all__ = [
     "Ledger",
     "Member",
     "Receipt",
+    "Registry",
+    "Result",
     "Reveal",
     "Round",
     "RoundStatus",

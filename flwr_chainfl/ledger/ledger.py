@@ -12,6 +12,7 @@ from flwr_chainfl.crypto import Domain, Wallet
 from flwr_chainfl.errors import ConfigError, ContractError, LedgerError, LedgerLogError
 from flwr_chainfl.ledger.abi import load
 from flwr_chainfl.ledger.chain import Chain, Receipt, RpcChain
+from flwr_chainfl.ledger.registry import Registry
 from flwr_chainfl.ledger.task import Settings, Task, settings_tuple
 
 _MAX_ALLOWANCE = 2**256 - 1
@@ -100,13 +101,24 @@ class Ledger:
         self.chain.send(settings.token, token.encode_call("approve", (task.address, _MAX_ALLOWANCE)))
         return task
 
+    def deploy_registry(self) -> Registry:
+        """Deploy a registry of reputations with this ledger's account as owner."""
+        return Registry(self.chain, self.deploy("Reputation"))
+
+    def registry(self, address: str) -> Registry:
+        """Return the client of a registry of reputations that is there already.
+
+        Raises LedgerError when there is no contract at the address.
+        """
+        self._require_contract(address)
+        return Registry(self.chain, address)
+
     def task(self, address: str, *, from_block: int = 0) -> Task:
         """Return the client of a task that is there already.
 
         Raises LedgerError when there is no contract at the address.
         """
-        if not is_address(address) or not self.chain.has_code(to_checksum_address(address)):
-            raise LedgerError(f"no contract at {address} on chain {self.chain.chain_id}; correct the address or the chain")
+        self._require_contract(address)
         return Task(self.chain, address, from_block=from_block)
 
     def mint(self, token: str, recipients: Sequence[str], amount: int) -> Receipt:
@@ -129,6 +141,10 @@ class Ledger:
     def close(self) -> None:
         """Let go of what the ledger holds open."""
         self.chain.close()
+
+    def _require_contract(self, address: str) -> None:
+        if not is_address(address) or not self.chain.has_code(to_checksum_address(address)):
+            raise LedgerError(f"no contract at {address} on chain {self.chain.chain_id}; correct the address or the chain")
 
     def _deploy(self, contract: str, arguments: tuple[Any, ...]) -> Receipt:
         abi = load(contract)

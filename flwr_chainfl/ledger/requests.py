@@ -67,3 +67,21 @@ class Reveal:
     def as_tuple(self) -> tuple[Any, ...]:
         """Return the contract's struct."""
         return (self.participant, self.content_digest, self.report_hash, self.salt)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What a round came to, as it is posted, challenged, computed and paid.
+
+    participants: checksummed, ascending; scores: WAD; qualities: WAD, 0 to 1, one each;
+    calibration: the items that the scores were computed with, empty for none
+    """
+
+    participants: tuple[str, ...]
+    scores: tuple[int, ...]
+    qualities: tuple[int, ...]
+    calibration: bytes = b""
+
+    def as_arguments(self) -> tuple[Any, ...]:
+        """Return the contract's arguments, the calibration last."""
+        return (list(self.participants), list(self.scores), list(self.qualities), self.calibration)

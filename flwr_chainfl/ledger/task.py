@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any
 
@@ -13,7 +13,13 @@ from flwr_chainfl.crypto import Domain, keccak256
 from flwr_chainfl.errors import ContractError
 from flwr_chainfl.ledger.abi import load
 from flwr_chainfl.ledger.chain import Chain, Receipt
-from flwr_chainfl.ledger.requests import CommitRequest, JoinRequest, Reveal
+from flwr_chainfl.ledger.requests import CommitRequest, JoinRequest, Result, Reveal
+
+NO_HASH = bytes(32)
+"""Stands for no commitment."""
+
+NOBODY = "0x" + 40 * "0"
+"""The zero address: no registry."""
 
 _REMEDIES = {
     "StakeTooSmall": "raise the stake or join another task",
@@ -30,7 +36,16 @@ _REMEDIES = {
     "ERC20InsufficientAllowance": "approve the task for more tokens, or sign a permit",
     "CommitmentMismatch": "reveal exactly what was committed",
     "RoundsExhausted": "extend the task with extendTask",
+    "CalibrationMismatch": "reveal the calibration items and the salt that the round was opened with",
+    "NotRecorder": "let the registry's owner authorise the task before it is funded",
+    "WrongSettlement": "a task settles either by postings or on chain, as its settings say",
+    "ProgressMismatch": "go on from the last ScoringProgressed event",
+    "ReportsMissing": "publish the missing reports, or wait for the deadline",
 }
+
+
+ALL_AT_ONCE = 2**256 - 1
+"""Work that fits into one transaction, however much it is."""
 
 
 class TaskStatus(enum.IntEnum):
@@ -75,6 +90,8 @@ class Settings:
     challenge_seconds: int
     missing_slash_bps: int
     late_join: bool
+    onchain: bool = False
+    reputation: str = NOBODY
 
 
 @dataclass(frozen=True)
@@ -101,10 +118,13 @@ class Round:
     settle_deadline: int
     status: RoundStatus
     published: int
+    recorded: int
     posting_hash: bytes
     poster: str
     forfeits: int
     challenger: str
+    calibration: bytes
+    progress: bytes
 
 
 class Task:
@@ -166,14 +186,17 @@ class Task:
 
     # Rounds
 
-    def next_round(self, positions: Iterable[int] | None = None) -> Receipt:
-        """Open the next round for the members at `positions` (from 1), or for all active ones."""
+    def next_round(self, positions: Iterable[int] | None = None, *, calibration: bytes = NO_HASH) -> Receipt:
+        """Open the next round for the members at `positions` (from 1), or for all active ones.
+
+        calibration: commitment to calibration items, 32 bytes
+        """
         words: list[int] = []
         for position in positions or ():
             word, bit = divmod(position - 1, 256)
             words.extend([0] * (word + 1 - len(words)))
             words[word] |= 1 << bit
-        return self._send("nextRound", words)
+        return self._send("nextRound", words, calibration)
 
     def commit(self, round_number: int, commitment: bytes) -> Receipt:
         """Commit as this chain's own account."""
@@ -199,9 +222,9 @@ class Task:
 
     # Settlement
 
-    def post_scores(self, round_number: int, participants: Sequence[str], scores: Sequence[int]) -> Receipt:
-        """Post the scores (WAD) of all that revealed, ascending by address, against a bond."""
-        return self._send("postScores", round_number, list(participants), list(scores))
+    def post_scores(self, round_number: int, result: Result, *, salt: bytes = NO_HASH) -> Receipt:
+        """Post the result for all that revealed, against a bond; the requester opens its calibration with it."""
+        return self._send("postScores", round_number, *result.as_arguments(), salt)
 
     def challenge(self, round_number: int) -> Receipt:
         """Dispute a posting, against a bond."""
@@ -210,20 +233,43 @@ class Task:
     def publish_report(
         self, round_number: int, participant: str, content_digest: bytes, report: bytes
     ) -> Receipt:
-        """Put a revealed report on chain for a challenged round."""
+        """Put a revealed report on chain, for a challenged round or one that is settled on chain."""
         return self._send("publishReport", round_number, participant, content_digest, report)
 
-    def resolve_challenge(
-        self, round_number: int, participants: Sequence[str], scores: Sequence[int]
-    ) -> Receipt:
-        """Let the contract compute a challenged round's scores, and pay."""
-        return self._send("resolveChallenge", round_number, list(participants), list(scores))
+    def reveal_calibration(self, round_number: int, calibration: bytes, salt: bytes) -> Receipt:
+        """Open the calibration of a round that is settled on chain, as the requester."""
+        return self._send("revealCalibration", round_number, calibration, salt)
 
-    def distribute_rewards(
-        self, round_number: int, participants: Sequence[str], scores: Sequence[int]
-    ) -> Receipt:
+    def compute_scores(self, round_number: int, posted: Result, *, work: int = ALL_AT_ONCE) -> list[Receipt]:
+        """Let the contract compute a round's scores from the published reports, step by step, and pay.
+
+        posted: the posting, for a challenged round; for a round settled on chain the participants and the
+        calibration alone; work: labels a transaction
+        returns: one receipt a transaction
+        """
+        receipts: list[Receipt] = []
+        progress = self.progress(round_number)
+        while True:
+            receipts.append(self._send("computeScores", round_number, *posted.as_arguments(), progress, work))
+            steps = [a["progress"] for name, a in self.events_of(receipts[-1]) if name == "ScoringProgressed"]
+            if not steps:
+                return receipts
+            progress = steps[-1]
+
+    def progress(self, round_number: int) -> bytes:
+        """Return how far a round's computation on chain has come: the last step's progress, empty before the first."""
+        if self.round(round_number).progress == NO_HASH:
+            return b""
+        steps = [a["progress"] for name, a in self.events() if name == "ScoringProgressed" and a["round"] == round_number]
+        return bytes(steps[-1])
+
+    def distribute_rewards(self, round_number: int, posted: Result) -> Receipt:
         """Pay a posted round whose challenge window is over."""
-        return self._send("distributeRewards", round_number, list(participants), list(scores))
+        return self._send("distributeRewards", round_number, *posted.as_arguments())
+
+    def record_reputation(self, round_number: int, paid: Result, *, count: int) -> Receipt:
+        """Enter the next `count` participants of a paid round in the registry of reputations."""
+        return self._send("recordReputation", round_number, *paid.as_arguments()[:3], count)
 
     def void_round(self, round_number: int) -> Receipt:
         """Give up a round that cannot be paid."""
@@ -236,7 +282,7 @@ class Task:
         values: dict[str, Any] = dict(
             zip(Settings.__dataclass_fields__, self._view("settings")[0], strict=True)
         )
-        for name in ("token", "scorer", "schedule"):
+        for name in ("token", "scorer", "schedule", "reputation"):
             values[name] = to_checksum_address(values[name])
         return Settings(**values)
 
@@ -281,9 +327,11 @@ class Task:
     def round(self, number: int) -> Round:
         """Return a round's record."""
         values = list(self._view("roundOf", number)[0])
-        values[7] = RoundStatus(values[7])
-        values[10], values[12] = to_checksum_address(values[10]), to_checksum_address(values[12])
-        return Round(*values)
+        named: dict[str, Any] = dict(zip(Round.__dataclass_fields__, values, strict=True))
+        named["status"] = RoundStatus(named["status"])
+        for name in ("poster", "challenger"):
+            named[name] = to_checksum_address(named[name])
+        return Round(**named)
 
     def submission(self, round_number: int, participant: str) -> bytes:
         """Return a commitment, its lowest bit 0; after the reveal the payload hash, its lowest bit 1."""
@@ -295,11 +343,17 @@ class Task:
 
     def events(self) -> list[tuple[str, dict[str, Any]]]:
         """Return all events of the task, in order: name and arguments."""
-        decoded = (
-            self._abi.decode_event(list(event.topics), event.data)
-            for event in self.chain.events(self.address, from_block=self.from_block)
-        )
-        return [_checksummed(event) for event in decoded if event is not None]
+        return [(name, arguments) for _, name, arguments in self._history()]
+
+    def opening_blocks(self) -> dict[int, int]:
+        """Return the block in which each round was opened, by round."""
+        return {a["round"]: block for block, name, a in self._history() if name == "RoundOpened"}
+
+    def _history(self) -> Iterator[tuple[int, str, dict[str, Any]]]:
+        for event in self.chain.events(self.address, from_block=self.from_block):
+            decoded = self._abi.decode_event(list(event.topics), event.data)
+            if decoded is not None:
+                yield event.block, *_checksummed(decoded)
 
     def events_of(self, receipt: Receipt) -> list[tuple[str, dict[str, Any]]]:
         """Return the task's events of one transaction."""

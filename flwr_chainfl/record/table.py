@@ -24,10 +24,10 @@ def earnings_table(participants: list[dict[str, Any]]) -> str:
             str(row["node"])[-6:],
             str(row["samples"]),
             _number(row["quality"], 3),
-            _number(None if row["score"] is None else int(row["score"]) / WAD, 2),
-            _number(int(row["paid"]) / WAD, 2),
-            _number(int(row["slashed"]) / WAD, 2),
-            _number(int(row["stake"]) / WAD, 2),
+            _number(row["score"], 2),
+            _number(row["paid"], 2),
+            _number(row["slashed"], 2),
+            _number(row["stake"], 2),
             _number(row["reputation"], 2),
         )
     console = Console(file=io.StringIO(), width=_WIDTH, color_system=None)
@@ -37,5 +37,5 @@ def earnings_table(participants: list[dict[str, Any]]) -> str:
     return output.getvalue().rstrip("\n")
 
 
-def _number(value: float | None, digits: int) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"
+def _number(wad: str | None, digits: int) -> str:
+    return "–" if wad is None else f"{int(wad) / WAD:.{digits}f}"

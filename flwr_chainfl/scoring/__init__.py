@@ -5,11 +5,15 @@ from collections.abc import Callable, Sequence
 from flwr_chainfl.errors import ConfigError
 from flwr_chainfl.scoring.peer_truth_serum import PeerTruthSerum, chance_level, peer_truth_serum
 from flwr_chainfl.scoring.sample_count import SampleCount
-from flwr_chainfl.scoring.scorer import Scorer
+from flwr_chainfl.scoring.scorer import Scored, Scorer
+from flwr_chainfl.scoring.weighted_peer_truth_serum import WeightedPeerTruthSerum
 
 _SCORERS: dict[str, Callable[..., Scorer]] = {
     "PeerTruthSerumScorer": lambda classes, tasks: PeerTruthSerum(classes=int(classes), tasks=int(tasks)),
     "SampleCountScorer": SampleCount,
+    "WeightedPeerTruthSerumScorer": lambda classes, tasks, deviations: WeightedPeerTruthSerum(
+        classes=int(classes), tasks=int(tasks), deviations=int(deviations)
+    ),
 }
 
 
@@ -23,4 +27,13 @@ def scorer_of(contract: str, arguments: Sequence[str]) -> Scorer:
     return _SCORERS[contract](*arguments)
 
 
-__all__ = ["PeerTruthSerum", "SampleCount", "Scorer", "chance_level", "peer_truth_serum", "scorer_of"]
+__all__ = [
+    "PeerTruthSerum",
+    "SampleCount",
+    "Scored",
+    "Scorer",
+    "WeightedPeerTruthSerum",
+    "chance_level",
+    "peer_truth_serum",
+    "scorer_of",
+]

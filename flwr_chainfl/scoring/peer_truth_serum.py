@@ -1,4 +1,4 @@
-"""Peer truth serum over hard labels; twin of contracts/libraries/PeerTruthSerum.sol."""
+"""The unweighted peer truth serum as a scorer; twin of contracts/scorers/PeerTruthSerumScorer.sol."""
 
 from __future__ import annotations
 
@@ -10,46 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flwr_chainfl.fixedpoint import WAD
-from flwr_chainfl.labels.consensus import validate_reports
+from flwr_chainfl.labels import majority, peer_truth_serum, usable
+from flwr_chainfl.scoring.scorer import Scored
 
-
-def peer_truth_serum(reports: NDArray[np.uint8], *, classes: int) -> list[int]:
-    """Score each participant's labels by how often peers agree, over how common each label is among them.
-
-    With m peers, T tasks and K classes, a_i(k) agreements with a peer on label k, and c_{-i}(k) peers'
-    reports of k::
-
-        score_i = Σ_k ⌊ a_i(k)·(T + K)·WAD / ((c_{-i}(k) + m)·T) ⌋ − WAD
-
-    A constant or random report scores 0 in expectation, disagreement below 0. It cannot tell an honest
-    majority from a large coalition that relabels together.
-
-    reports: uint8 (participants, tasks), labels below `classes`
-    returns: WAD, one a participant; all 0 with fewer than 3 participants
-
-    Raises ReportShapeError when a label is no class or the array is not (participants, tasks).
-    Source: docs/protocols/soft-label.md, "Peer truth serum"; Radanovic, Faltings, Jurca, ACM TIST 7(4):48, 2016.
-    Choice: the smoothing term is the peers' number, which bounds the ratio.
-    """
-    validate_reports(reports, classes=classes)
-    participants, tasks = reports.shape
-    if participants < 3:
-        return [0] * participants
-    one_hot = reports[:, :, None] == np.arange(classes, dtype=np.uint8)
-    votes = one_hot.sum(axis=0, dtype=np.int64)  # (tasks, classes)
-    counts = one_hot.sum(axis=1, dtype=np.int64)  # (participants, classes)
-    totals = counts.sum(axis=0)
-    scores = []
-    for own, count in zip(one_hot, counts, strict=True):
-        agreements = (votes * own).sum(axis=0) - count
-        scores.append(
-            sum(
-                int(a) * (tasks + classes) * WAD // ((int(c) + participants - 1) * tasks)
-                for a, c in zip(agreements, totals - count, strict=True)
-            )
-            - WAD
-        )
-    return scores
+__all__ = ["PeerTruthSerum", "chance_level", "peer_truth_serum", "usable_labels"]
 
 
 def chance_level(*, tasks: int, classes: int, deviations: int = 4) -> int:
@@ -70,9 +34,23 @@ def chance_level(*, tasks: int, classes: int, deviations: int = 4) -> int:
     return deviations * isqrt(classes * WAD * WAD // tasks)
 
 
+def usable_labels(
+    reports: Sequence[bytes], *, classes: int, tasks: int, calibration: bytes = b"", deviations: int = 0
+) -> tuple[list[int], NDArray[np.uint8]]:
+    """Return the positions of the reports that count, and their labels, uint8 (those, tasks)."""
+    whole = [index for index, report in enumerate(reports) if len(report) == tasks]
+    labels = np.empty((len(whole), tasks), dtype=np.uint8)
+    for row, index in enumerate(whole):
+        labels[row] = np.frombuffer(reports[index], dtype=np.uint8)
+    counted = usable(labels, classes=classes, calibration=calibration, deviations=deviations)
+    return [index for index, counts in zip(whole, counted, strict=True) if counts], labels[counted]
+
+
 @dataclass(frozen=True, kw_only=True)
 class PeerTruthSerum:
     """The unweighted peer truth serum as a scorer: a report is one byte a task.
+
+    Quality is the share of tasks on which a participant agrees with the majority.
 
     classes: number of classes K, 2 to 255
     tasks: number of public inputs T
@@ -103,16 +81,16 @@ class PeerTruthSerum:
         """A report is a hard label for each task."""
         return "labels"
 
-    def score(self, reports: Sequence[bytes], samples: Sequence[int]) -> list[int]:
-        """Score reports; one of another length or with a label that is no class scores 0 and is nobody's peer."""
-        valid = [
-            index
-            for index, report in enumerate(reports)
-            if len(report) == self.tasks and max(report) < self.classes
-        ]
-        scores = [0] * len(reports)
-        if valid:
-            matrix = np.stack([np.frombuffer(reports[index], dtype=np.uint8) for index in valid])
-            for index, score in zip(valid, peer_truth_serum(matrix, classes=self.classes), strict=True):
-                scores[index] = score
-        return scores
+    def score(self, reports: Sequence[bytes], samples: Sequence[int], calibration: bytes = b"") -> Scored:
+        """Score reports; one of another length or with a label that is no class has 0 of both and is nobody's peer.
+
+        Calibration items are ignored.
+        """
+        scores, qualities = [0] * len(reports), [0] * len(reports)
+        positions, matrix = usable_labels(reports, classes=self.classes, tasks=self.tasks)
+        if positions:
+            found = peer_truth_serum(matrix, classes=self.classes)
+            agreed = majority(matrix, classes=self.classes).qualities
+            for index, score, quality in zip(positions, found, agreed, strict=True):
+                scores[index], qualities[index] = score, quality
+        return Scored(scores, qualities)

@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a round's reports are worth, participants in the order of the reports.
+
+    scores: WAD, may be negative: what is paid for
+    qualities: WAD, 0 to 1: what reputation is made of
+    """
+
+    scores: list[int]
+    qualities: list[int]
 
 
 class Scorer(Protocol):
@@ -25,10 +38,11 @@ class Scorer(Protocol):
     def report_kind(self) -> str:
         """What a report holds: ``labels`` or ``samples``; an exchange must provide that kind."""
 
-    def score(self, reports: Sequence[bytes], samples: Sequence[int]) -> list[int]:
+    def score(self, reports: Sequence[bytes], samples: Sequence[int], calibration: bytes = b"") -> Scored:
         """Score revealed reports, participants ascending by address.
 
         reports: what each participant revealed, in the form that the twin contract reads
         samples: what each declared at joining
-        returns: WAD, one each; a malformed report scores 0 and counts for nobody else
+        calibration: items that the requester revealed (`labels.pack_calibration`); empty for none
+        returns: one score and quality each; a malformed report has 0 of both and counts for nobody else
         """

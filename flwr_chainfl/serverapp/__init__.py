@@ -2,7 +2,17 @@
 
 from flwr_chainfl.serverapp.chain_strategy import ChainStrategy, Deadlines
 from flwr_chainfl.serverapp.fed_soft_label import FedSoftLabel
+from flwr_chainfl.serverapp.pseudo_public import PseudoPublic
+from flwr_chainfl.serverapp.selection import Reputation
 from flwr_chainfl.serverapp.soft_labels_exchange import SoftLabels
 from flwr_chainfl.serverapp.weights_exchange import Weights
 
-__all__ = ["ChainStrategy", "Deadlines", "FedSoftLabel", "SoftLabels", "Weights"]
+__all__ = [
+    "ChainStrategy",
+    "Deadlines",
+    "FedSoftLabel",
+    "PseudoPublic",
+    "Reputation",
+    "SoftLabels",
+    "Weights",
+]

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import fmean
-from typing import Any
 
 from flwr_chainfl.errors import SignatureError
+from flwr_chainfl.ledger import Result
 from flwr_chainfl.ledger.accounting import conservation
 from flwr_chainfl.record import RunRecord
-from flwr_chainfl.serverapp.relay import Payment, Relay, address_order
+from flwr_chainfl.serverapp.relay import Payment, Relay, Revealed, address_order
 from flwr_chainfl.serverapp.round_log import RoundLog
 
 
 @dataclass
 class _Participant:
-    """A member of the task: samples declared at joining; scores in WAD, amounts in token units."""
+    """A member of the task: samples declared at joining; scores and qualities in WAD, amounts in token units."""
 
     samples: int
     scores: list[int] = field(default_factory=list)
-    qualities: list[float] = field(default_factory=list)
+    qualities: list[int] = field(default_factory=list)
     paid: int = 0
     slashed: int = 0
 
@@ -69,13 +68,27 @@ class Book:
         """Begin a round's entry."""
         self._rounds.append(log)
 
-    def score(self, log: RoundLog, entries: Sequence[dict[str, Any]], qualities: dict[str, float]) -> None:
-        """Enter a round's contributions, with their scores (text, WAD), and the qualities."""
-        log.contributions = list(entries)
-        for entry in entries:
-            self._members[entry["address"]].scores.append(int(entry["score"]))
-        for address, quality in qualities.items():
-            self._members[address].qualities.append(quality)
+    def score(
+        self, log: RoundLog, revealed: Sequence[Revealed], result: Result, contents: Mapping[str, str]
+    ) -> None:
+        """Enter a round's contributions with their result; contents: CID by address, of those that were exchanged."""
+        log.contributions = [
+            {
+                "address": one.participant,
+                "content": contents.get(one.participant),
+                "report": one.report.hex(),
+                "weight": log.weights.get(one.participant),
+                "reputation": _text(log.reputations.get(one.participant)),
+                "quality": str(quality),
+                "score": str(score),
+                "paid": "0",
+                "slashed": "0",
+            }
+            for one, score, quality in zip(revealed, result.scores, result.qualities, strict=True)
+        ]
+        for participant, score, quality in zip(result.participants, result.scores, result.qualities, strict=True):
+            self._members[participant].scores.append(score)
+            self._members[participant].qualities.append(quality)
 
     def slash(self, address: str, amount: int) -> None:
         """Enter a slash outside of a payment."""
@@ -95,18 +108,19 @@ class Book:
     def write(self, relay: Relay, *, digest: bool) -> None:
         """Write run.json; `digest` reads the whole history of the task for its hash."""
         data = self.record.data
+        reputations = relay.reputations(list(self._members))
         data["rounds"] = [log.as_dict() for log in self._rounds]
         data["participants"] = [
             {
                 "address": address,
                 "node": str(self._nodes[address]),
                 "samples": member.samples,
-                "quality": fmean(member.qualities) if member.qualities else None,
-                "score": str(sum(member.scores) // len(member.scores)) if member.scores else None,
+                "quality": mean_text(member.qualities),
+                "score": mean_text(member.scores),
                 "paid": str(member.paid),
                 "slashed": str(member.slashed),
                 "stake": str(relay.staked(address)),
-                "reputation": None,
+                "reputation": _text(reputations.get(address)),
             }
             for address, member in sorted(self._members.items(), key=lambda item: address_order(item[0]))
         ]
@@ -127,3 +141,12 @@ class Book:
         if digest:
             data["ledger"]["digest"] = relay.task.digest()
         self.record.write()
+
+
+def mean_text(values: Sequence[int]) -> str | None:
+    """Return the mean of integers, rounded down, as run.json writes it; None of none."""
+    return str(sum(values) // len(values)) if values else None
+
+
+def _text(value: int | None) -> str | None:
+    return None if value is None else str(value)

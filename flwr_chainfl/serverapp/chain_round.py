@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from flwr.app import ConfigRecord, Message, RecordDict
 from flwr.serverapp import Grid
 
+from flwr_chainfl.crypto import calibration_commitment
 from flwr_chainfl.errors import ChainFLError, CommitmentError
-from flwr_chainfl.ledger import TaskStatus
+from flwr_chainfl.ledger import NO_HASH, Result, Reveal, TaskStatus
 from flwr_chainfl.messages import TYPE_JOIN, TYPE_REVEAL, RoundTerms, only_metrics, write_terms
 from flwr_chainfl.scoring import Scorer
 from flwr_chainfl.serverapp.book import Book
 from flwr_chainfl.serverapp.contribution import Contribution, read_contribution, read_join, read_reveal
-from flwr_chainfl.serverapp.exchange import Aggregate, Exchange
+from flwr_chainfl.serverapp.exchange import Aggregate, Exchange, Standing
 from flwr_chainfl.serverapp.phases import ask
-from flwr_chainfl.serverapp.relay import Relay, Revealed, address_order
+from flwr_chainfl.serverapp.relay import Opening, Relay, Revealed, address_order
 from flwr_chainfl.serverapp.round_log import RoundLog
 from flwr_chainfl.storage import Store, digest
 
@@ -32,7 +33,7 @@ Item = TypeVar("Item")
 class ChainRound:
     """A round of a ChainStrategy. A client that fails costs only itself: it becomes an event of the round.
 
-    mint: token units of the test token that a newcomer is given, 0 for a token that is worth something;
+    calibration: the round's items and their salt; mint: token units of the test token that a newcomer is given, 0 for a token that is worth something;
     extend: token units that a round that was not planned is funded with, 0 where all are;
     timeout: seconds to wait for the replies of a phase
     """
@@ -45,10 +46,12 @@ class ChainRound:
     store: Store
     exchange: Exchange
     scorer: Scorer
+    calibration: Opening
     mint: int
     extend: int
     timeout: float
     _selected: list[str] = field(default_factory=list)
+    _reputations: dict[str, int] = field(default_factory=dict)
 
     def accept(self, replies: Sequence[Message], *, asked: Sequence[int]) -> list[Contribution]:
         """Return the contributions that were committed and truly revealed, ascending by address.
@@ -59,15 +62,22 @@ class ChainRound:
         contributions = self._read(replies, asked)
         with self.log.phase("ledger"):
             committed = self._commit(contributions)
+        openings: dict[str, Reveal] = {}
+        for contribution in committed:
+            if contribution.salt:
+                self._check_reveal(contribution, openings)
         with self.log.phase("reveal"):
-            self._ask_for_reveals([c for c in committed if not c.salt])
+            self._ask_for_reveals([c for c in committed if not c.salt], openings)
         with self.log.phase("ledger"):
-            return self._bring_reveals(committed)
+            return self._bring_reveals(committed, openings)
 
     def aggregate(self, server_round: int, accepted: Sequence[Contribution]) -> Aggregate:
         """Let the exchange aggregate what was accepted; nothing was: nothing changes."""
         with self.log.phase("aggregate"):
-            return self.exchange.aggregate(server_round, accepted) if accepted else Aggregate(None, None)
+            if not accepted:
+                return Aggregate(None, None)
+            standing = Standing(reputations=self._reputations, calibration=self.calibration.items)
+            return self.exchange.aggregate(server_round, accepted, standing)
 
     def settle(self, accepted: Sequence[Contribution], aggregate: Aggregate) -> None:
         """Score the round, post the scores, and pay what can be paid by now."""
@@ -78,23 +88,23 @@ class ChainRound:
             revealed = [Revealed(c.address, digest(c.cid), c.report) for c in accepted]
             revealed += self.relay.direct_reveals(self.log.ledger_round, list(contents))
             revealed.sort(key=lambda one: address_order(one.participant))
-            scores = self.scorer.score(
-                [one.report for one in revealed], [self.book.samples(one.participant) for one in revealed]
+            scored = self.scorer.score(
+                [one.report for one in revealed],
+                [self.book.samples(one.participant) for one in revealed],
+                self.calibration.items,
+            )
+            result = Result(
+                participants=tuple(one.participant for one in revealed),
+                scores=tuple(scored.scores),
+                qualities=tuple(scored.qualities),
+                calibration=self.calibration.items,
             )
             self.log.consensus = aggregate.consensus
-            entries = [
-                {
-                    "address": one.participant,
-                    "content": contents.get(one.participant),
-                    "report": one.report.hex(),
-                    "score": str(score),
-                    "paid": "0",
-                    "slashed": "0",
-                }
-                for one, score in zip(revealed, scores, strict=True)
-            ]
-            self.book.score(self.log, entries, aggregate.qualities)
-            self.relay.post(self.log.ledger_round, revealed, scores)
+            self.log.calibration = self.calibration.items.hex()
+            self.log.weights = aggregate.weights
+            self.log.reputations = self._reputations
+            self.book.score(self.log, revealed, result, contents)
+            self.relay.post(self.log.ledger_round, revealed, result, calibration=self.calibration)
             embedded = self.relay.ledger.chain.url == "embedded"  # its clock moves when asked to
             self.book.pay(self.relay.settle(wait=embedded))
 
@@ -147,8 +157,12 @@ class ChainRound:
         if self.extend and self.relay.task.round_number > 0:
             self.relay.extend(self.extend)
         self._selected = [c.address for c in members]
-        self.relay.open_round(self._selected)
+        commitment = (
+            calibration_commitment(self.calibration.items, self.calibration.salt) if self.calibration.items else NO_HASH
+        )
+        self.relay.open_round(self._selected, calibration=commitment)
         self.log.ledger_round = self.relay.task.round_number
+        self._reputations = self.relay.reputations(self._selected)
         taken = self.relay.commit(
             self.log.ledger_round, [c.commit for c in members], self._refusal("commit-refused")
         )
@@ -184,59 +198,62 @@ class ChainRound:
             except ChainFLError as error:
                 self.failed("join-refused", node, str(error))
 
-    def _ask_for_reveals(self, waiting: Sequence[Contribution]) -> None:
-        """Ask for salts and contents; who does not answer, or not truly, keeps an empty salt."""
+    def _ask_for_reveals(self, waiting: Sequence[Contribution], openings: dict[str, Reveal]) -> None:
+        """Ask for salts and contents, and check and store each reveal as it comes."""
         by_node = {c.node: c for c in waiting}
         messages = [
             Message(RecordDict(), dst_node_id=node, message_type=TYPE_REVEAL) for node in sorted(by_node)
         ]
         for reply in self._ask(messages, "no-reveal", "no reply to query.reveal in time"):
-            node = reply.metadata.src_node_id
+            contribution = by_node[reply.metadata.src_node_id]
             try:
-                read_reveal(reply, by_node[node], self.terms)
-            except ChainFLError as error:
-                by_node[node].salt = b""
-                self.failed("false-reveal", node, str(error))
-
-    def _ask(self, messages: Sequence[Message], kind: str, absent: str) -> list[Message]:
-        """Send messages and return the good replies; errors and silence become events."""
-        if not messages:
-            return []
-        self.log.sent(messages)
-        replies = ask(self.grid, messages, timeout=self.timeout)
-        self.log.received(replies)
-        asked = {message.metadata.dst_node_id for message in messages}
-        for node in sorted(asked - {reply.metadata.src_node_id for reply in replies}):
-            self.failed(kind, node, absent)
-        for reply in replies:
-            if reply.has_error():
-                self.failed(kind, reply.metadata.src_node_id, reply.error.reason)
-        return [reply for reply in replies if not reply.has_error()]
-
-    def _bring_reveals(self, committed: Sequence[Contribution]) -> list[Contribution]:
-        """Check the reveals, bring the true ones to the ledger, slash who owes one; return the accepted."""
-        if self.log.ledger_round == 0:
-            return []
-        openings = []
-        for contribution in committed:
-            if not contribution.salt:
-                continue
-            try:
-                self.exchange.check_reveal(contribution)
-                openings.append(contribution.opening(self.terms))
-            except CommitmentError as error:
-                self.failed("false-reveal", contribution.node, f"{error}{self.exchange.mismatch_hint}")
+                read_reveal(reply, contribution, self.terms)
             except ChainFLError as error:
                 self.failed("false-reveal", contribution.node, str(error))
-        revealed = set(self.relay.reveal(self.log.ledger_round, openings, self._refusal("reveal-refused")))
-        accepted = [c for c in committed if c.address in revealed]
-        for contribution in accepted:
-            self.exchange.keep(contribution, self.store)
+                continue
+            self._check_reveal(contribution, openings)
+
+    def _check_reveal(self, contribution: Contribution, openings: dict[str, Reveal]) -> None:
+        """Check a reveal against its commitment; a true one is stored and entered among the openings."""
+        try:
+            self.exchange.check_reveal(contribution)
+            opening = contribution.opening(self.terms)
+        except CommitmentError as error:
+            self.failed("false-reveal", contribution.node, f"{error}{self.exchange.mismatch_hint}")
+            return
+        except ChainFLError as error:
+            self.failed("false-reveal", contribution.node, str(error))
+            return
+        self.exchange.keep(contribution, self.store)
+        openings[contribution.address] = opening
+
+    def _ask(self, messages: Sequence[Message], kind: str, absent: str) -> Iterator[Message]:
+        """Send messages and yield the good replies as they come; errors and silence become events."""
+        if not messages:
+            return
+        self.log.sent(messages)
+        silent = {message.metadata.dst_node_id for message in messages}
+        for reply in ask(self.grid, messages, timeout=self.timeout):
+            self.log.received([reply])
+            silent.discard(reply.metadata.src_node_id)
+            if reply.has_error():
+                self.failed(kind, reply.metadata.src_node_id, reply.error.reason)
+            else:
+                yield reply
+        for node in sorted(silent):
+            self.failed(kind, node, absent)
+
+    def _bring_reveals(self, committed: Sequence[Contribution], openings: dict[str, Reveal]) -> list[Contribution]:
+        """Bring the true reveals to the ledger, slash who owes one; return the accepted."""
+        if self.log.ledger_round == 0:
+            return []
+        ordered = [openings[c.address] for c in committed if c.address in openings]
+        revealed = set(self.relay.reveal(self.log.ledger_round, ordered, self._refusal("reveal-refused")))
         for address, amount in self.relay.slash_missing(self.log.ledger_round, self._selected).items():
             self.book.slash(address, amount)
             self.log.event("slashed", self.book.node(address),
                            f"committed and did not truly reveal: {amount} token units of its stake", address)
-        return accepted
+        return [c for c in committed if c.address in revealed]
 
     def _refusal(self, kind: str) -> Callable[[str, str], None]:
         def note(address: str, reason: str) -> None:
@@ -261,5 +278,6 @@ def usable_evaluations(replies: Sequence[Message], current: ChainRound) -> list[
         except ChainFLError as error:
             current.failed("unusable-evaluation", node, str(error))
             continue
+        current.exchange.confirm(node)
         usable.append(reply)
     return current.alike(usable, lambda reply: reply, "unusable-evaluation")

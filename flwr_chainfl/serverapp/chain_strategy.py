@@ -17,17 +17,19 @@ from flwr_chainfl.config import require
 from flwr_chainfl.crypto import Wallet
 from flwr_chainfl.errors import ConfigError, ParticipationError
 from flwr_chainfl.fixedpoint import WAD
-from flwr_chainfl.ledger import Ledger, Settings
+from flwr_chainfl.ledger import NOBODY, Ledger, Registry, Settings
 from flwr_chainfl.messages import RoundTerms, write_terms
 from flwr_chainfl.record import RunRecord, earnings_table, write_plots
 from flwr_chainfl.rewards import Proportional, Schedule
 from flwr_chainfl.scoring import Scorer
 from flwr_chainfl.serverapp.book import Book
+from flwr_chainfl.serverapp.calibration import Calibration
 from flwr_chainfl.serverapp.chain_round import ChainRound, usable_evaluations
-from flwr_chainfl.serverapp.exchange import Exchange
+from flwr_chainfl.serverapp.exchange import Exchange, Surroundings
 from flwr_chainfl.serverapp.phases import wait_for_nodes
-from flwr_chainfl.serverapp.relay import Relay
+from flwr_chainfl.serverapp.relay import NO_CALIBRATION, Relay
 from flwr_chainfl.serverapp.round_log import RoundLog
+from flwr_chainfl.serverapp.selection import Reputation, Repute, Selector
 from flwr_chainfl.storage import FolderStore, Store
 
 log = logging.getLogger("flwr")
@@ -77,6 +79,14 @@ class ChainStrategy(Strategy):
         WAD. Scores above -slash_floor are not slashed.
     missing_slash : float
         Share of its stake that a participant loses when it commits and does not reveal.
+    settlement : str
+        ``optimistic``: scores are posted, and the contract computes them when somebody challenges; ``onchain``: the
+        contract computes them in every round, from reports that are published on chain.
+    calibration_share : float
+        Calibration items of a round, as a share of the public inputs, where the exchange knows labels of some; 0 for
+        none.
+    reputation : Reputation, optional
+        Whether participants are remembered and chosen by what is known of them. Default: no.
     ledger : str or Ledger
         ``embedded``, an RPC address (``http://…``, ``ipc:PATH``), or an open ledger.
     wallet : Wallet, optional
@@ -115,6 +125,9 @@ class ChainStrategy(Strategy):
         bond: int = 50 * WAD,
         slash_floor: int = 0,
         missing_slash: float = 0.1,
+        settlement: str = "optimistic",
+        calibration_share: float = 0.02,
+        reputation: Reputation | None = None,
         ledger: str | Ledger = "embedded",
         wallet: Wallet | None = None,
         chain_id: int | None = None,
@@ -144,6 +157,9 @@ class ChainStrategy(Strategy):
                 f"{type(scorer).__name__} scores {scorer.report_kind}, {type(exchange).__name__} brings "
                 f"{exchange.report_kind}; choose a scorer of {exchange.report_kind}"
             )
+        if settlement not in ("optimistic", "onchain"):
+            raise ConfigError(f"settlement is {settlement!r}; 'optimistic' and 'onchain' are possible")
+        require("calibration_share", calibration_share, minimum=0, maximum=1)
         self.exchange = exchange
         self.scorer = scorer
         self.schedule: Schedule = schedule if schedule is not None else Proportional()
@@ -153,6 +169,10 @@ class ChainStrategy(Strategy):
         self._bond = bond
         self._slash_floor = slash_floor
         self._missing_slash = missing_slash
+        self._settlement = settlement
+        self._calibration_share = calibration_share
+        self._calibration: Calibration | None = None
+        self._reputation = reputation
         self._ledger = ledger
         self._wallet = wallet
         self._chain_id = chain_id
@@ -168,6 +188,7 @@ class ChainStrategy(Strategy):
 
         self._run: _Run | None = None
         self._asked: list[int] = []
+        self._selector = Selector(reputation, seed) if reputation is not None else None
         self._closed = False
 
     # What Flower calls
@@ -178,29 +199,32 @@ class ChainStrategy(Strategy):
         log.info("\t├──> Exchange: %s", self.exchange.name)
         log.info("\t├──> Scorer: %s | schedule: %s", self.scorer.formula, self.schedule.contract)
         log.info("\t├──> Reward: %.2f tokens a round | stake: %.2f", self._reward_per_round / WAD, self._stake / WAD)
-        log.info("\t└──> Ledger: %s", where)
+        log.info("\t└──> Ledger: %s | settlement: %s", where, self._settlement)
 
     def configure_train(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
     ) -> Iterable[Message]:
         """Configure the next round of training: Flower's messages, with the protocol's terms added."""
-        if self._run is None:
-            self._run = self._open(arrays)
-        run = self._run
         wait_for_nodes(grid, wanted=_wanted(self.exchange.flower), timeout=self._node_timeout)
+        if self._run is None:
+            self._run = self._open(grid)
+        run = self._run
         self.exchange.begin_round(arrays)
         messages = list(
             self.exchange.flower.configure_train(server_round, self.exchange.train_arrays(arrays), config, grid)
         )
+        round_log = RoundLog(server_round)
+        messages = self._select(run, messages, round_log)
         run.round = ChainRound(
             grid=grid,
             terms=self._terms(run.relay, messages),
-            log=RoundLog(server_round),
+            log=round_log,
             book=run.book,
             relay=run.relay,
             store=run.store,
             exchange=self.exchange,
             scorer=self.scorer,
+            calibration=self._calibration.draw() if self._calibration is not None else NO_CALIBRATION,
             mint=self._stake if self._token is None else 0,
             extend=self._reward_per_round if self.num_rounds is None else 0,
             timeout=self._phase_timeout,
@@ -246,6 +270,7 @@ class ChainStrategy(Strategy):
         current = self._live().current()
         current.log.end("evaluate")
         usable = usable_evaluations(list(replies), current)
+        current.log.evaluated(usable)
         metrics = self.exchange.flower.aggregate_evaluate(server_round, usable) if usable else None
         if metrics is not None:
             current.log.accuracy = _scalar(metrics.get(self._accuracy_key))
@@ -296,10 +321,13 @@ class ChainStrategy(Strategy):
 
     # The run
 
-    def _open(self, arrays: ArrayRecord) -> _Run:
-        """Make the run directory, open the ledger and deploy and fund the task, before anybody trains."""
+    def _open(self, grid: Grid) -> _Run:
+        """Make the run directory, open the ledger, get the exchange ready, and deploy and fund the task."""
         record = RunRecord(self._run_directory)
         store = self._store if self._store is not None else FolderStore(record.directory / "store")
+        self.exchange.open(
+            Surroundings(grid, store, record.directory, seed=self._seed, timeout=self._phase_timeout)
+        )
         ledger = self._ledger
         if isinstance(ledger, str):
             ledger = Ledger.open(
@@ -310,6 +338,7 @@ class ChainStrategy(Strategy):
                 seed=self._seed or 0,
             )
         token = self._fund(ledger)
+        registry = self._open_registry(ledger)
         settings = Settings(
             token=token,
             scorer=ledger.deploy(self.scorer.contract, self.scorer.arguments),
@@ -326,12 +355,20 @@ class ChainStrategy(Strategy):
             challenge_seconds=self._deadlines.challenge,
             missing_slash_bps=int(self._missing_slash * 10_000),
             late_join=True,
+            onchain=self._settlement == "onchain",
+            reputation=registry.address if registry is not None else NOBODY,
         )
         relay = Relay(ledger, ledger.deploy_task(settings), token=token)
-        self.exchange.open(store, arrays)
+        if registry is not None:
+            registry.authorise(relay.task.address)
+        known = self.exchange.known_labels
+        if known is not None and self._calibration_share > 0:
+            self._calibration = Calibration(known, share=self._calibration_share, seed=self._seed)
         terms = {
             "protocol": type(self).__name__,
             **self.exchange.terms(),
+            "calibration-share": self._calibration_share if self._calibration is not None else 0,
+            "reputation": asdict(self._reputation) if self._reputation is not None else None,
             "scorer": {"contract": self.scorer.contract, "arguments": [str(a) for a in self.scorer.arguments]},
             "schedule": {"contract": self.schedule.contract, "arguments": [str(a) for a in self.schedule.arguments]},
         }
@@ -353,6 +390,36 @@ class ChainStrategy(Strategy):
         atexit.register(self.close)
         log.info("Run directory: %s", record.directory)
         return run
+
+    def _open_registry(self, ledger: Ledger) -> Registry | None:
+        """Return the registry of reputations, a new one where none was named."""
+        if self._reputation is None:
+            return None
+        if self._reputation.registry is None:
+            return ledger.deploy_registry()
+        return ledger.registry(self._reputation.registry)
+
+    def _select(self, run: _Run, messages: list[Message], round_log: RoundLog) -> list[Message]:
+        """Leave out those in bad repute, as far as enough nodes are left."""
+        if self._selector is None:
+            return messages
+        nodes = {message.metadata.dst_node_id: run.book.address(message.metadata.dst_node_id) for message in messages}
+        registry = run.relay.registry
+        assert registry is not None
+        out = self._selector.excluded(
+            list(nodes),
+            {
+                node: Repute(registry.reputation(address), registry.rounds_known(address))
+                for node, address in nodes.items()
+                if address is not None
+            },
+            at_least=int(getattr(self.exchange.flower, "min_train_nodes", 1)),
+        )
+        for node, reputation in out.items():
+            reason = f"its reputation of {reputation / WAD:.2f} is too low"
+            log.info("Node %d is not chosen: %s", node, reason)
+            round_log.event("not-chosen", node, reason, nodes[node])
+        return [message for message in messages if message.metadata.dst_node_id not in out]
 
     def _fund(self, ledger: Ledger) -> str:
         """Return the token that pays, of which the requester has enough."""

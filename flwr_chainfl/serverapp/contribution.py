@@ -10,7 +10,7 @@ from flwr.app import ConfigRecord, Message
 from flwr_chainfl.crypto import Domain, Signature, TypedData, commitment, keccak256, payload_hash, recover
 from flwr_chainfl.errors import CommitmentError, ReportError, SignatureError
 from flwr_chainfl.ledger import CommitRequest, JoinRequest, Reveal
-from flwr_chainfl.messages import NUM_EXAMPLES, REPLY_RECORD, RoundTerms, only_metrics
+from flwr_chainfl.messages import NUM_EXAMPLES, REFERENCE_NONE, REPLY_RECORD, RoundTerms, only_metrics
 from flwr_chainfl.storage import digest
 
 Kind = TypeVar("Kind", str, bytes, int)
@@ -20,17 +20,21 @@ Kind = TypeVar("Kind", str, bytes, int)
 class Contribution:
     """One client's contribution to a round.
 
-    node: Flower node id; address: checksummed; samples: local examples; salt: 32 bytes, empty until revealed;
-    content, cid, report: what was exchanged, its address and its scored part, empty until known
+    node: Flower node id; round_number: the ledger's; address: checksummed; samples: local examples; salt: 32 bytes, empty until revealed;
+    sent, reference: what the reveal brought, and what it is coded against; content, cid, report: what was exchanged in
+    the stored form, its address and its scored part, empty until known
     """
 
     node: int
+    round_number: int
     address: str
     samples: int
     commit: CommitRequest
     join: JoinRequest
     reply: Message
     salt: bytes = b""
+    sent: bytes = b""
+    reference: str = REFERENCE_NONE
     content: bytes = b""
     cid: str = ""
     report: bytes = b""
@@ -99,6 +103,7 @@ def read_contribution(reply: Message, terms: RoundTerms, *, run_id: int) -> Cont
     salt = record.get("salt", b"")
     return Contribution(
         node=node,
+        round_number=terms.round_number,
         address=address,
         samples=int(samples),
         commit=commit,
@@ -140,7 +145,7 @@ def read_join(reply: Message, terms: RoundTerms, address: str) -> JoinRequest:
 
 
 def read_reveal(reply: Message, contribution: Contribution, terms: RoundTerms) -> None:
-    """Add the salt and the content of a reveal reply to its contribution.
+    """Add the salt and what a reveal reply brings to its contribution.
 
     Raises ReportError for a missing or mistyped field, or a reveal of another round.
     """
@@ -152,7 +157,8 @@ def read_reveal(reply: Message, contribution: Contribution, terms: RoundTerms) -
     contribution.salt = _field(record, "salt", bytes)
     if len(contribution.salt) != 32:
         raise ReportError(f"the reveal's salt has {len(contribution.salt)} bytes; 32 are needed")
-    contribution.content = _field(record, "content", bytes)
+    contribution.sent = _field(record, "content", bytes)
+    contribution.reference = _field(record, "reference", str)
 
 
 def _domain(terms: RoundTerms) -> Domain:

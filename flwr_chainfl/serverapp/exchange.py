@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 from flwr.app import ArrayRecord, MetricRecord
+from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Strategy
+from numpy.typing import NDArray
 
 from flwr_chainfl.messages import ConsensusTerms
 from flwr_chainfl.serverapp.contribution import Contribution
@@ -18,14 +22,40 @@ from flwr_chainfl.storage import Store
 class Aggregate:
     """What a round's contributions add up to.
 
-    arrays: the next global model; metrics: the clients' train metrics, averaged; qualities: by address, 0 to 1;
-    consensus: CID of the consensus, None where there is none
+    arrays: the next global model; metrics: the clients' train metrics, averaged; weights: what each counted in the
+    consensus, in the consensus's own integer unit, by address; consensus: its CID, None where there is none
     """
 
     arrays: ArrayRecord | None
     metrics: MetricRecord | None
-    qualities: dict[str, float] = field(default_factory=dict)
+    weights: dict[str, int] = field(default_factory=dict)
     consensus: str | None = None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a round's consensus takes into account besides the reports.
+
+    reputations: WAD by address, empty where none are kept; calibration: items, empty for none
+    """
+
+    reputations: Mapping[str, int] = field(default_factory=dict)
+    calibration: bytes = b""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What an exchange may use to get ready.
+
+    grid: to talk to the clients that are connected; directory: the run's; seed: None where a run need not repeat;
+    timeout: seconds that a phase may take
+    """
+
+    grid: Grid
+    store: Store
+    directory: Path
+    seed: int | None
+    timeout: float
 
 
 class Exchange(Protocol):
@@ -51,11 +81,15 @@ class Exchange(Protocol):
     def mismatch_hint(self) -> str:
         """What to look at when nobody's contribution is what it committed to; may be empty."""
 
+    @property
+    def known_labels(self) -> NDArray[np.uint8] | None:
+        """Labels of public inputs that the server knows, 255 where it does not; None where it knows none."""
+
     def terms(self) -> dict[str, Any]:
         """Return the exchange's part of the task's terms, for the ledger and the run record."""
 
-    def open(self, store: Store, arrays: ArrayRecord) -> None:
-        """Get ready, before the first round. arrays: the initial global model."""
+    def open(self, surroundings: Surroundings) -> None:
+        """Get ready, before the first round."""
 
     def begin_round(self, arrays: ArrayRecord) -> None:
         """Take the global model that the round starts from, which a wrapper may have changed."""
@@ -69,6 +103,9 @@ class Exchange(Protocol):
     def forget(self, node: int) -> None:
         """Assume that a node that failed has lost what it was sent before."""
 
+    def confirm(self, node: int) -> None:
+        """Note that a node has what the last message brought it."""
+
     def check_reply(self, contribution: Contribution) -> None:
         """Complete and check a contribution when its reply came; raises ReportError."""
 
@@ -76,7 +113,7 @@ class Exchange(Protocol):
         """Complete and check a contribution when it was revealed; raises ReportError or CommitmentError."""
 
     def keep(self, contribution: Contribution, store: Store) -> None:
-        """Store what an audit needs of a contribution that was accepted."""
+        """Store what an audit and the aggregation need of a contribution, and let go of the rest."""
 
-    def aggregate(self, server_round: int, accepted: Sequence[Contribution]) -> Aggregate:
+    def aggregate(self, server_round: int, accepted: Sequence[Contribution], standing: Standing) -> Aggregate:
         """Aggregate the accepted contributions, ascending by address."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from flwr.app import Message
 from flwr.serverapp import Grid
@@ -42,18 +42,17 @@ def wait_for_nodes(grid: Grid, *, wanted: int, timeout: float) -> list[int]:
         time.sleep(_POLL_SECONDS)
 
 
-def ask(grid: Grid, messages: Iterable[Message], *, timeout: float) -> list[Message]:
-    """Send messages and return the replies that came within `timeout` seconds, errors among them."""
+def ask(grid: Grid, messages: Iterable[Message], *, timeout: float) -> Iterator[Message]:
+    """Send messages and yield the replies as they come, for `timeout` seconds, errors among them."""
     waiting = set(grid.push_messages(messages))
-    replies: list[Message] = []
     deadline = time.monotonic() + timeout
     pause = _FIRST_WAIT_SECONDS
     while waiting:
         came = list(grid.pull_messages(waiting))
-        replies.extend(came)
         waiting.difference_update(reply.metadata.reply_to_message_id for reply in came)
+        yield from came
         if not waiting or time.monotonic() > deadline:
             break
-        time.sleep(pause)
-        pause = min(pause * 1.5, _LONGEST_WAIT_SECONDS)
-    return replies
+        if not came:
+            time.sleep(pause)
+            pause = min(pause * 1.5, _LONGEST_WAIT_SECONDS)

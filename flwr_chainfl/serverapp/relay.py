@@ -10,10 +10,14 @@ from typing import Any, TypeVar
 
 from flwr_chainfl.errors import ContractError
 from flwr_chainfl.ledger import (
+    NO_HASH,
+    NOBODY,
     CommitRequest,
     JoinRequest,
     Ledger,
     Receipt,
+    Registry,
+    Result,
     Reveal,
     RoundStatus,
     Task,
@@ -24,6 +28,21 @@ log = logging.getLogger("flwr")
 
 BATCH = 100
 """Signed requests in one transaction."""
+
+WORK = 20_000
+"""Labels in one transaction of a computation on chain; keeps it under 16.7 million gas (EIP-7825)."""
+
+
+
+@dataclass(frozen=True)
+class Opening:
+    """Calibration items and the salt of their commitment; no items and a zero salt for none."""
+
+    items: bytes
+    salt: bytes
+
+
+NO_CALIBRATION = Opening(b"", NO_HASH)
 
 Item = TypeVar("Item")
 OnRefusal = Callable[[str, str], None]
@@ -41,29 +60,25 @@ class Revealed:
 
 @dataclass(frozen=True)
 class Posting:
-    """Scores that wait for the end of their challenge window.
+    """A result that waits for the end of its challenge window.
 
-    revealed: ascending by address; scores: WAD; deadline: seconds since 1970
+    revealed: ascending by address; deadline: seconds since 1970
     """
 
     round_number: int
     revealed: list[Revealed]
-    scores: list[int]
+    result: Result
     deadline: int
-
-    @property
-    def participants(self) -> list[str]:
-        """The scored participants, ascending."""
-        return [one.participant for one in self.revealed]
 
 
 @dataclass(frozen=True)
 class Payment:
-    """What a participant got for a round: the ledger's receipt. Amounts in token units, score in WAD."""
+    """What a participant got for a round: the ledger's receipt. Amounts in token units, score and quality in WAD."""
 
     round_number: int
     participant: str
     score: int
+    quality: int
     payout: int
     slashed: int
 
@@ -79,6 +94,9 @@ class Relay:
         self.task = task
         self.token = token
         self.pending: list[Posting] = []
+        settings = task.settings()
+        self._on_chain = settings.onchain
+        self.registry = None if settings.reputation == NOBODY else Registry(ledger.chain, settings.reputation)
         self._gas: defaultdict[str, int] = defaultdict(int)
         self._events: list[tuple[str, dict[str, Any]]] = []
         self._stakes: dict[str, int] = {}
@@ -118,10 +136,19 @@ class Relay:
                 log.warning("The task cannot start yet: %s", error)
         return [request.participant for request in done]
 
-    def open_round(self, participants: Sequence[str]) -> None:
-        """Open the ledger's next round for the participants that contribute."""
+    def reputations(self, participants: Sequence[str]) -> dict[str, int]:
+        """Return what is known of participants, WAD by address; nobody where no registry is kept."""
+        if self.registry is None:
+            return {}
+        return {participant: self.registry.reputation(participant) for participant in participants}
+
+    def open_round(self, participants: Sequence[str], *, calibration: bytes = NO_HASH) -> None:
+        """Open the ledger's next round for the participants that contribute.
+
+        calibration: commitment to the calibration items
+        """
         positions = sorted(self.task.member(participant).position for participant in participants)
-        self._count("nextRound", self.task.next_round(positions))
+        self._count("nextRound", self.task.next_round(positions, calibration=calibration))
 
     def commit(
         self, round_number: int, requests: Sequence[CommitRequest], on_refusal: OnRefusal
@@ -174,21 +201,32 @@ class Relay:
             if name == "Revealed" and a["participant"] not in known and a["participant"] in reports
         ]
 
-    def post(self, round_number: int, revealed: Sequence[Revealed], scores: Sequence[int]) -> None:
-        """Post scores against this account's bond; nobody revealed: void the round."""
+    def post(
+        self, round_number: int, revealed: Sequence[Revealed], result: Result, *, calibration: Opening = NO_CALIBRATION
+    ) -> None:
+        """Bring a round's result: post it against this account's bond, or let the contract compute it.
+
+        Nobody revealed: the round is void.
+        """
         if not revealed:
             self.ledger.chain.advance_past(self.task.round(round_number).reveal_deadline)
             self._count("voidRound", self.task.void_round(round_number))
             return
-        participants = [one.participant for one in revealed]
-        self._count("postScores", self.task.post_scores(round_number, participants, scores))
-        deadline = self.task.round(round_number).settle_deadline
-        self.pending.append(Posting(round_number, list(revealed), list(scores), deadline))
+        if self._on_chain:
+            if calibration.items:
+                receipt = self.task.reveal_calibration(round_number, calibration.items, calibration.salt)
+                self._count("revealCalibration", receipt)
+            deadline = 0
+        else:
+            self._count("postScores", self.task.post_scores(round_number, result, salt=calibration.salt))
+            deadline = self.task.round(round_number).settle_deadline
+        self.pending.append(Posting(round_number, list(revealed), result, deadline))
 
     def settle(self, *, wait: bool) -> list[Payment]:
-        """Pay the postings whose challenge window is over, or with `wait` all of them; return what was paid.
+        """Pay the results whose challenge window is over, or with `wait` all of them; return what was paid.
 
-        A posting that somebody challenged is defended: the reports are published and the contract computes the scores.
+        A posting that somebody challenged is defended, and a round that is settled on chain is settled: the reports are
+        published and the contract computes the scores.
         """
         payments: list[Payment] = []
         left: list[Posting] = []
@@ -204,21 +242,45 @@ class Relay:
             try:
                 if status == RoundStatus.POSTED:
                     self._count(
-                        "distributeRewards",
-                        self.task.distribute_rewards(posting.round_number, posting.participants, posting.scores),
+                        "distributeRewards", self.task.distribute_rewards(posting.round_number, posting.result)
                     )
                 elif status == RoundStatus.CHALLENGED:
-                    self._defend(posting)
+                    log.warning("The scores of round %d were challenged; publishing the reports", posting.round_number)
+                    self._compute(posting, posting.result)
+                elif status == RoundStatus.OPEN and self._on_chain:
+                    listed = Result(
+                        participants=posting.result.participants, scores=(), qualities=(),
+                        calibration=posting.result.calibration,
+                    )
+                    self._compute(posting, listed)
             except ContractError as error:
                 log.warning("Round %d is not paid: %s", posting.round_number, error)
                 continue
-            payments.extend(self._payments(posting.round_number))
+            paid = self._payments(posting.round_number)
+            payments.extend(paid)
+            self._record(posting.round_number, paid)
         self.pending = left
         return payments
 
-    def _defend(self, posting: Posting) -> None:
-        """Publish the reports that a challenged posting rests on, and let the contract decide."""
-        log.warning("The scores of round %d were challenged; publishing the reports", posting.round_number)
+    def _record(self, round_number: int, paid: Sequence[Payment]) -> None:
+        """Enter a paid round in the registry of reputations; who is not entered is only not remembered."""
+        if self.registry is None or not paid:
+            return
+        ordered = sorted(paid, key=lambda one: address_order(one.participant))
+        result = Result(
+            participants=tuple(one.participant for one in ordered),
+            scores=tuple(one.score for one in ordered),
+            qualities=tuple(one.quality for one in ordered),
+        )
+        try:
+            for _ in range(0, len(ordered), BATCH):
+                receipt = self.task.record_reputation(round_number, result, count=BATCH)
+                self._count("recordReputation", receipt)
+        except ContractError as error:
+            log.warning("Round %d is not entered in the registry of reputations: %s", round_number, error)
+
+    def _compute(self, posting: Posting, listed: Result) -> None:
+        """Publish the reports that a round's scores rest on, and let the contract compute them, step by step."""
         for one in posting.revealed:
             try:
                 self._count(
@@ -230,16 +292,14 @@ class Relay:
             except ContractError as error:
                 if error.name != "AlreadyPublished":
                     raise
-        self._count(
-            "resolveChallenge",
-            self.task.resolve_challenge(posting.round_number, posting.participants, posting.scores),
-        )
+        for receipt in self.task.compute_scores(posting.round_number, listed, work=WORK):
+            self._count("computeScores", receipt)
 
     def _payments(self, round_number: int) -> list[Payment]:
         """Return a round's receipts, from this relay's own transactions or, where somebody else paid, from the ledger."""
         for events in (self._events, self.task.events()):
             found = [
-                Payment(a["round"], a["participant"], a["score"], a["payout"], a["slashed"])
+                Payment(a["round"], a["participant"], a["score"], a["quality"], a["payout"], a["slashed"])
                 for name, a in events
                 if name == "Receipt" and a["round"] == round_number
             ]

@@ -9,7 +9,7 @@ from typing import Any
 
 from flwr.app import Message
 
-from flwr_chainfl.messages import payload_bytes
+from flwr_chainfl.messages import only_metrics, payload_bytes
 
 
 class RoundLog:
@@ -24,7 +24,11 @@ class RoundLog:
         self.accuracy: float | None = None
         self.loss: float | None = None
         self.consensus: str | None = None
+        self.calibration = ""
+        self.weights: dict[str, int] = {}
+        self.reputations: dict[str, int] = {}
         self.contributions: list[dict[str, Any]] = []
+        self.evaluations: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = []
         self.gas: dict[str, int] = {}
         self._uplink = 0
@@ -39,6 +43,13 @@ class RoundLog:
     def received(self, replies: Iterable[Message]) -> None:
         """Count what came up."""
         self._uplink += sum(payload_bytes(reply.content) for reply in replies if reply.has_content())
+
+    def evaluated(self, replies: Iterable[Message]) -> None:
+        """Enter each client's own evaluation metrics."""
+        self.evaluations = [
+            {"node": str(reply.metadata.src_node_id), "metrics": dict(only_metrics(reply.content).items())}
+            for reply in replies
+        ]
 
     def begin(self, phase: str) -> None:
         """Start a phase's clock."""
@@ -80,5 +91,7 @@ class RoundLog:
             "seconds": {phase: round(seconds, 3) for phase, seconds in self._seconds.items()},
             "events": self.events,
             "consensus": self.consensus,
+            "calibration": self.calibration or None,
+            "evaluations": self.evaluations,
             "contributions": self.contributions,
         }

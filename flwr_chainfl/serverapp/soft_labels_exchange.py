@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,16 +12,21 @@ from numpy.typing import ArrayLike, NDArray
 
 from flwr_chainfl import labels
 from flwr_chainfl.config import require
-from flwr_chainfl.errors import ConfigError, ModelError, PublicSetError
+from flwr_chainfl.errors import ConfigError, ModelError, PublicSetError, ReportError
 from flwr_chainfl.messages import (
+    REFERENCE_CONSENSUS,
+    REFERENCE_NONE,
+    REFERENCE_REPORT,
     SOFT_LABELS,
     ConsensusTerms,
+    as_inputs,
     pack_array,
-    pack_soft_labels,
-    unpack_soft_labels,
 )
+from flwr_chainfl.serverapp.calibration import UNKNOWN
+from flwr_chainfl.serverapp.consensus import ConsensusRule, Memory
 from flwr_chainfl.serverapp.contribution import Contribution
-from flwr_chainfl.serverapp.exchange import Aggregate
+from flwr_chainfl.serverapp.exchange import Aggregate, Standing, Surroundings
+from flwr_chainfl.serverapp.pseudo_public import PseudoPublic, generate
 from flwr_chainfl.storage import Store, address
 
 if TYPE_CHECKING:
@@ -33,12 +38,22 @@ class SoftLabels:
 
     Parameters
     ----------
-    public_set : array
-        Unlabelled inputs, (inputs, …), in the form that the models take.
+    public_set : array or PseudoPublic
+        Unlabelled inputs, (inputs, …), in the form that the models take; or how to draw some from decoders that the
+        clients train.
+    known_labels : array, optional
+        uint8 (inputs,): labels of public inputs that the server knows, 255 where it does not: calibration items are
+        drawn from them. Drawn inputs have theirs.
     student : torch.nn.Module
         The server's own model, taught the consensus every round. Its state is the strategy's `arrays`.
     consensus : str
-        ``mean`` of the soft labels, or ``majority`` of the hard labels, one-hot.
+        How the reports become one; the names are those of `ConsensusRule`.
+    entropy_temperature : float
+        Sharpens the consensus below 1; 1 leaves it as it is.
+    correction : str
+        ``own-mean`` takes each report's own class prior out of it before it is committed to; ``none``.
+    report_bits, consensus_bits : int
+        Of a class's probability, up and down: 1 to 8, or 0 for float32.
     sampling : FedAvg, optional
         Samples the nodes and averages the metrics.
     epochs, student_epochs : int
@@ -64,10 +79,15 @@ class SoftLabels:
 
     def __init__(
         self,
-        public_set: ArrayLike,
+        public_set: ArrayLike | PseudoPublic,
         student: nn.Module,
         *,
+        known_labels: ArrayLike | None = None,
         consensus: str = "mean",
+        entropy_temperature: float = 1.0,
+        correction: str = "own-mean",
+        report_bits: int = 8,
+        consensus_bits: int = 8,
         sampling: FedAvg | None = None,
         epochs: int = 10,
         student_epochs: int = 30,
@@ -79,34 +99,45 @@ class SoftLabels:
     ) -> None:
         from flwr_chainfl import distillation
 
-        if consensus not in ("mean", "majority"):
-            raise ConfigError(f"consensus is {consensus!r}; 'mean' and 'majority' are possible")
         require("epochs", epochs, minimum=0)
         require("student_epochs", student_epochs, minimum=1)
         require("learning_rate", learning_rate, above=0)
         require("batch_size", batch_size, minimum=1)
         require("temperature", temperature, above=0)
         require("weight", weight, minimum=0)
-        self.public_set = _checked(public_set)
+        if correction not in labels.CORRECTIONS:
+            raise ConfigError(f"correction is {correction!r}; {' and '.join(map(repr, labels.CORRECTIONS))} are possible")
         self.student = student.to(distillation.best_device())
-        self.classes = distillation.class_count(student, self.public_set)
+        self.flower = sampling if sampling is not None else FedAvg(min_available_nodes=3, min_train_nodes=3)
+        self.known_labels: NDArray[np.uint8] | None = None
+        self._to_draw = public_set if isinstance(public_set, PseudoPublic) else None
+        self._provenance: dict[str, Any] | None = None
+        if isinstance(public_set, PseudoPublic):
+            self.tasks, self.classes = public_set.inputs, public_set.classes
+        else:
+            self._take(_checked(public_set))
+            self.tasks, self.classes = len(self.public_set), distillation.class_count(student, self.public_set)
+            self.known_labels = _known(known_labels, self.tasks, self.classes)
         if not 2 <= self.classes <= 255:
             raise ModelError(f"the student tells {self.classes} classes apart; between 2 and 255 are possible")
-        self.tasks = len(self.public_set)
-        self.flower = sampling if sampling is not None else FedAvg(min_available_nodes=3, min_train_nodes=3)
-        self._consensus_kind = consensus
+        self._rule = ConsensusRule(kind=consensus, classes=self.classes, entropy_temperature=entropy_temperature)
+        self._report_form = labels.LabelFormat(self.tasks, self.classes, report_bits)
+        self._consensus_form = labels.LabelFormat(self.tasks, self.classes, consensus_bits)
+        self._correction = correction
         self._epochs = epochs
         self._student_epochs = student_epochs
         self._learning_rate = learning_rate
         self._batch_size = batch_size
         self._temperature = temperature
         self._weight = weight
-        self._public_data = pack_array(self.public_set)
-        self._public_cid = address(self._public_data)
         self._send_public_set = send_public_set
         self._have_public: set[int] = set()
-        self._consensus = b""
+        self._consensus: dict[int, bytes] = {}  # the newest two, by round, in the stored form
         self._consensus_round = 0
+        self._coded: dict[int, bytes] = {}  # the newest in its travelling form, by the round it is coded against
+        self._have_consensus: dict[int, int] = {}  # round, by node
+        self._reports: dict[int, tuple[int, str]] = {}  # ledger round and CID of the last accepted, by node
+        self._memory = Memory()
         self._store: Store | None = None
 
     def terms(self) -> dict[str, Any]:
@@ -114,9 +145,13 @@ class SoftLabels:
         return {
             "exchange": self.name,
             "public-set": self._public_cid,
+            "pseudo-public": self._provenance,
             "tasks": self.tasks,
             "classes": self.classes,
-            "consensus": self._consensus_kind,
+            "consensus": self._rule.as_dict(),
+            "correction": self._correction,
+            "report-bits": self._report_form.bits,
+            "consensus-bits": self._consensus_form.bits,
             "epochs": self._epochs,
             "student-epochs": self._student_epochs,
             "learning-rate": self._learning_rate,
@@ -125,10 +160,32 @@ class SoftLabels:
             "weight": self._weight,
         }
 
-    def open(self, store: Store, arrays: ArrayRecord) -> None:
-        """Store the public inputs and let the student start from the initial model."""
-        self._store = store
-        store.put(self._public_data)
+    def open(self, surroundings: Surroundings) -> None:
+        """Store the public inputs, drawing them first where that was asked for."""
+        from flwr_chainfl import distillation
+
+        self._store = surroundings.store
+        if self._to_draw is not None:
+            generated = generate(
+                self._to_draw,
+                surroundings.grid,
+                surroundings.store,
+                seed=surroundings.seed,
+                timeout=surroundings.timeout,
+                directory=surroundings.directory,
+            )
+            self._take(generated.inputs, are_bytes=True)
+            self.known_labels, self._provenance = generated.labels, generated.provenance
+            if (found := distillation.class_count(self.student, self.public_set)) != self.classes:
+                raise ModelError(f"the student tells {found} classes apart, the public inputs are of {self.classes}")
+        surroundings.store.put(self._public_data)
+
+    def _take(self, array: NDArray[Any], *, are_bytes: bool = False) -> None:
+        """Take public inputs; are_bytes: bytes that stand for values from 0 to 1."""
+        self.public_set = as_inputs(array, are_bytes=are_bytes)
+        self._public_bytes = are_bytes
+        self._public_data = pack_array(array)
+        self._public_cid = address(self._public_data)
 
     def begin_round(self, arrays: ArrayRecord) -> None:
         """Take the student's state, which a wrapper may have changed."""
@@ -141,14 +198,28 @@ class SoftLabels:
         return ArrayRecord()
 
     def consensus_terms(self, node: int) -> ConsensusTerms | None:
-        """Return the newest consensus and how to learn it; the public inputs only for a node that lacks them."""
+        """Return how to learn the newest consensus; it and the public inputs only for a node that lacks them."""
         send = self._send_public_set and node not in self._have_public
+        has = self._have_consensus.get(node, 0)
+        base = has if has in self._consensus else 0
+        sent = b""
+        if self._consensus_round and has != self._consensus_round:
+            if base not in self._coded:
+                newest = self._consensus[self._consensus_round]
+                self._coded[base] = self._consensus_form.compress(newest, self._consensus.get(base))
+            sent = self._coded[base]
         return ConsensusTerms(
             public_set=self._public_cid,
             public_data=self._public_data if send else b"",
+            public_bytes=self._public_bytes,
             classes=self.classes,
             consensus_round=self._consensus_round,
-            consensus=self._consensus,
+            consensus=sent,
+            consensus_base=base if sent else 0,
+            consensus_bits=self._consensus_form.bits,
+            report_bits=self._report_form.bits,
+            report_base=self._reports[node][0] if node in self._reports else 0,
+            correction=self._correction,
             epochs=self._epochs,
             learning_rate=self._learning_rate,
             batch_size=self._batch_size,
@@ -157,44 +228,59 @@ class SoftLabels:
         )
 
     def forget(self, node: int) -> None:
-        """Send the public inputs again to a node that failed."""
+        """Send everything again, in full, to a node that failed."""
         self._have_public.discard(node)
+        self._have_consensus.pop(node, None)
+        self._reports.pop(node, None)
+
+    def confirm(self, node: int) -> None:
+        """Note that a node has the public inputs and the newest consensus."""
+        self._have_public.add(node)
+        self._have_consensus[node] = self._consensus_round
 
     def check_reply(self, contribution: Contribution) -> None:
-        """Remember that the client has the public inputs; its labels come with the reveal."""
-        self._have_public.add(contribution.node)
+        """Note that the client has what it was sent; its labels come with the reveal."""
+        self.confirm(contribution.node)
 
     def check_reveal(self, contribution: Contribution) -> None:
-        """Check the soft labels and take the hard labels out of them."""
-        soft_labels = self._soft_labels(contribution)
-        labels.validate_soft_labels(soft_labels, tasks=self.tasks, classes=self.classes)
+        """Write out the soft labels, check them, and take the hard labels out of them."""
+        contribution.content = self._report_form.expand(contribution.sent, self._reference(contribution))
+        soft_labels = self._report_form.unpack(contribution.content)
         contribution.report = labels.hard_labels(soft_labels).tobytes()
         contribution.cid = address(contribution.content)
 
     def keep(self, contribution: Contribution, store: Store) -> None:
-        """Store the soft labels."""
+        """Store the soft labels; only their address stays in memory."""
         store.put(contribution.content)
+        self._reports[contribution.node] = (contribution.round_number, contribution.cid)
+        contribution.sent = contribution.content = b""
 
-    def aggregate(self, server_round: int, accepted: Sequence[Contribution]) -> Aggregate:
-        """Form the consensus, teach it to the student, and rate each report by its agreement with the majority."""
+    def aggregate(self, server_round: int, accepted: Sequence[Contribution], standing: Standing) -> Aggregate:
+        """Form the consensus and teach it to the student."""
         from flwr_chainfl import distillation
 
         metrics = self.flower.train_metrics_aggr_fn(
             [contribution.reply.content for contribution in accepted], self.flower.weighted_by_key
         )
-        reports = np.stack([np.frombuffer(contribution.report, dtype=np.uint8) for contribution in accepted])
-        majority = labels.majority_vote(reports, classes=self.classes)
-        consensus = form_consensus(
-            self._consensus_kind, [self._soft_labels(contribution) for contribution in accepted], majority
-        )
-        self._consensus = pack_soft_labels(consensus)
-        self._consensus_round = server_round
         assert self._store is not None
-        cid = self._store.put(self._consensus)
+        store = self._store
+        formed = self._rule.form(
+            [(c.address, c.report) for c in accepted],
+            (self._report_form.unpack(store.get(c.cid)) for c in accepted),
+            standing,
+            self._memory,
+        )
+        self._memory = formed.memory
+        stored = self._consensus_form.pack(formed.soft_labels)
+        before = {r: data for r, data in self._consensus.items() if r == self._consensus_round}
+        self._consensus = {**before, server_round: stored}
+        self._consensus_round = server_round
+        self._coded.clear()
+        cid = store.put(stored)
         distillation.distill(
             self.student,
             self.public_set,
-            consensus,
+            self._consensus_form.unpack(stored),
             epochs=self._student_epochs,
             learning_rate=self._learning_rate,
             batch_size=self._batch_size,
@@ -203,24 +289,44 @@ class SoftLabels:
         arrays = ArrayRecord(
             {name: Array(value) for name, value in distillation.state_arrays(self.student).items()}
         )
-        agreement = (reports == majority).mean(axis=1)
-        qualities = {c.address: float(a) for c, a in zip(accepted, agreement, strict=True)}
-        return Aggregate(arrays, metrics, qualities, cid)
+        return Aggregate(arrays, metrics, formed.weights, cid)
 
-    def _soft_labels(self, contribution: Contribution) -> NDArray[np.float32]:
-        return unpack_soft_labels(contribution.content, tasks=self.tasks, classes=self.classes)
+    def _reference(self, contribution: Contribution) -> bytes | None:
+        """Return the stored labels that a reveal is coded against."""
+        if contribution.reference == REFERENCE_NONE:
+            return None
+        if contribution.reference == REFERENCE_CONSENSUS and self._consensus_round:
+            consensus = self._consensus_form.unpack(self._consensus[self._consensus_round])
+            return self._report_form.pack(consensus)
+        if contribution.reference == REFERENCE_REPORT and contribution.node in self._reports:
+            assert self._store is not None
+            return self._store.get(self._reports[contribution.node][1])
+        raise ReportError(
+            f"the reveal is coded against {contribution.reference!r}, which the server does not have; code it against "
+            f"nothing, {REFERENCE_CONSENSUS!r} or the last accepted {REFERENCE_REPORT!r}"
+        )
 
 
-def form_consensus(
-    kind: str, soft_labels: Sequence[NDArray[np.float32]], majority: NDArray[np.uint8]
-) -> NDArray[np.float32]:
-    """Return the consensus soft labels, float32 (tasks, classes).
+def rule_of(terms: Mapping[str, Any]) -> ConsensusRule:
+    """Return the consensus rule that a task's terms name."""
+    return ConsensusRule(classes=terms["classes"], **terms["consensus"])
 
-    kind: ``mean`` or ``majority``; soft_labels: in ascending order of address; majority: uint8 (tasks,)
-    """
-    if kind == "mean":
-        return labels.mean_soft_labels(soft_labels)
-    return np.eye(soft_labels[0].shape[1], dtype=np.float32)[majority]
+
+def _known(known: ArrayLike | None, tasks: int, classes: int) -> NDArray[np.uint8] | None:
+    if known is None:
+        return None
+    array = np.asarray(known)
+    if array.shape != (tasks,) or array.dtype.kind not in "iu":
+        raise PublicSetError(
+            f"known_labels have shape {array.shape} and type {array.dtype}; one integer for each of the {tasks} public "
+            f"inputs is needed, {UNKNOWN} where its label is not known"
+        )
+    wrong = (array != UNKNOWN) & ((array < 0) | (array >= classes))
+    if wrong.any():
+        raise PublicSetError(
+            f"known_labels hold {array[wrong][0]} at {int(wrong.argmax())}; labels below {classes}, or {UNKNOWN}, are possible"
+        )
+    return array.astype(np.uint8)
 
 
 def _checked(public_set: ArrayLike) -> NDArray[Any]:

@@ -11,7 +11,7 @@ from flwr.serverapp.strategy import FedAvg, Strategy
 from flwr_chainfl.errors import CommitmentError, ReportShapeError
 from flwr_chainfl.messages import REPLY_RECORD, WEIGHTS, ConsensusTerms
 from flwr_chainfl.serverapp.contribution import Contribution
-from flwr_chainfl.serverapp.exchange import Aggregate
+from flwr_chainfl.serverapp.exchange import Aggregate, Standing, Surroundings
 from flwr_chainfl.storage import Store, address
 from flwr_chainfl.weights import is_scaled_update, pack_weights, same_shapes, unpack_weights
 
@@ -33,6 +33,7 @@ class Weights:
 
     name = WEIGHTS
     report_kind = "samples"
+    known_labels = None
     mismatch_hint = "; if a wrapper of the strategy clips the replies, say so with Weights(clipped=True)"
 
     def __init__(
@@ -47,7 +48,7 @@ class Weights:
         """Return the exchange's part of the task's terms."""
         return {"exchange": self.name, "inner": type(self.flower).__name__, "clipped": self.clipped}
 
-    def open(self, store: Store, arrays: ArrayRecord) -> None:
+    def open(self, surroundings: Surroundings) -> None:
         """Nothing to get ready."""
 
     def begin_round(self, arrays: ArrayRecord) -> None:
@@ -65,6 +66,9 @@ class Weights:
     def forget(self, node: int) -> None:
         """Every train message carries the global model, so there is nothing to lose."""
 
+    def confirm(self, node: int) -> None:
+        """Every train message carries the global model, so there is nothing to remember."""
+
     def check_reply(self, contribution: Contribution) -> None:
         """Take the weights out of the reply and check them against the global model."""
         arrays = _weights(contribution.reply)
@@ -78,6 +82,7 @@ class Weights:
         """Where replies are clipped, check that this one is the committed update, shrunk."""
         if not self.clipped:
             return
+        contribution.content = contribution.sent
         contribution.cid = address(contribution.content)
         committed = unpack_weights(contribution.content)
         same_shapes(committed, self._global)
@@ -90,8 +95,9 @@ class Weights:
         """Store the weights where that was asked for."""
         if self._keep_content:
             store.put(contribution.content)
+        contribution.sent = contribution.content = b""
 
-    def aggregate(self, server_round: int, accepted: Sequence[Contribution]) -> Aggregate:
+    def aggregate(self, server_round: int, accepted: Sequence[Contribution], standing: Standing) -> Aggregate:
         """Let the inner strategy aggregate the accepted replies."""
         replies = [_plain(contribution.reply) for contribution in accepted]
         arrays, metrics = self.flower.aggregate_train(server_round, replies)

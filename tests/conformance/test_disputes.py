@@ -9,7 +9,7 @@ def _posted(federation: Federation, scores: list[int]) -> None:
     reports = federation.reports()
     federation.commit(1, reports)
     federation.reveal(1, reports)
-    federation.task.post_scores(1, list(reports), scores)
+    federation.task.post_scores(1, federation.result(reports, scores))
 
 
 def test_a_false_posting_costs_its_bond_and_changes_nobody_s_pay(ledger: Ledger) -> None:
@@ -24,7 +24,7 @@ def test_a_false_posting_costs_its_bond_and_changes_nobody_s_pay(ledger: Ledger)
     challenger.task(federation.task.address).challenge(1)
     assert federation.task.round(1).status == RoundStatus.CHALLENGED
     federation.publish(1, reports)
-    receipt = federation.task.resolve_challenge(1, list(reports), false)
+    receipt = federation.task.compute_scores(1, federation.result(reports, false))[-1]
 
     resolved = dict(federation.task.events_of(receipt))["ChallengeResolved"]
     assert resolved["upheld"] is False
@@ -47,7 +47,7 @@ def test_a_true_posting_wins_the_challenger_s_bond(ledger: Ledger) -> None:
     approve(challenger, federation.token, federation.task.address, BOND)
     challenger.task(federation.task.address).challenge(1)
     federation.publish(1, reports)
-    federation.task.resolve_challenge(1, list(reports), true)
+    federation.task.compute_scores(1, federation.result(reports, true))
     assert federation.task.balance(federation.requester) == 2 * BOND
     assert federation.task.balance(challenger.chain.wallet.address) == 0
     assert federation.conservation().dust == 0
@@ -62,7 +62,7 @@ def test_a_report_that_is_not_published_in_time_scores_0(ledger: Ledger) -> None
     published = {address: reports[address] for address in federation.addresses[1:]}
     federation.publish(1, published)
     federation.pass_deadline(1, "settle")
-    receipt = federation.task.resolve_challenge(1, list(reports), true)
+    receipt = federation.task.compute_scores(1, federation.result(reports, true))[-1]
     resolved = dict(federation.task.events_of(receipt))["ChallengeResolved"]
     assert list(resolved["scores"]) == [0, *federation.scores(published)]
 

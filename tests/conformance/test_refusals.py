@@ -182,7 +182,7 @@ def test_a_reveal_after_the_deadline_is_too_late(running: Federation) -> None:
 def test_scores_before_all_have_revealed_are_too_early(running: Federation) -> None:
     reports = running.reports()
     running.commit(1, reports)
-    refusal = _refusal(lambda: running.task.post_scores(1, list(reports), running.scores(reports)))
+    refusal = _refusal(lambda: running.task.post_scores(1, running.result(reports)))
     assert refusal.name == "RevealPhaseOpen"
 
 
@@ -190,8 +190,8 @@ def test_scores_are_posted_in_ascending_order_of_address(running: Federation) ->
     reports = running.reports()
     running.commit(1, reports)
     running.reveal(1, reports)
-    backwards = running.addresses[::-1]
-    refusal = _refusal(lambda: running.task.post_scores(1, backwards, running.scores(reports)))
+    backwards = replace(running.result(reports), participants=tuple(running.addresses[::-1]))
+    refusal = _refusal(lambda: running.task.post_scores(1, backwards))
     assert refusal.name == "ParticipantsNotAscending"
 
 
@@ -199,15 +199,15 @@ def test_pay_waits_for_the_challenge_window(running: Federation) -> None:
     reports = running.reports()
     running.commit(1, reports)
     running.reveal(1, reports)
-    scores = running.scores(reports)
-    running.task.post_scores(1, list(reports), scores)
-    refusal = _refusal(lambda: running.task.distribute_rewards(1, list(reports), scores))
+    result = running.result(reports)
+    running.task.post_scores(1, result)
+    refusal = _refusal(lambda: running.task.distribute_rewards(1, result))
     deadline = running.task.round(1).settle_deadline
     assert (refusal.name, refusal.arguments) == ("DeadlineNotReached", {"deadline": deadline})
     assert "try again after the deadline" in str(refusal)
     running.pass_deadline(1, "settle")
-    wrong = [scores[0] + 1, *scores[1:]]
-    assert _refusal(lambda: running.task.distribute_rewards(1, list(reports), wrong)).name == "PostingMismatch"
+    wrong = replace(result, scores=(result.scores[0] + 1, *result.scores[1:]))
+    assert _refusal(lambda: running.task.distribute_rewards(1, wrong)).name == "PostingMismatch"
     assert _refusal(lambda: running.task.challenge(1)).name == "DeadlinePassed"
 
 

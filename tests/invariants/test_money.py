@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -9,9 +10,10 @@ import flwr_chainfl.ledger.embedded  # noqa: F401  py-evm sets the recursion lim
 from flwr_chainfl.crypto import Wallet
 from flwr_chainfl.errors import ContractError
 from flwr_chainfl.fixedpoint import WAD
-from flwr_chainfl.ledger import Ledger, RoundStatus, TaskStatus
+from flwr_chainfl.ledger import Ledger, Result, RoundStatus, TaskStatus
 from flwr_chainfl.ledger.abi import load
 from flwr_chainfl.ledger.accounting import conservation
+from flwr_chainfl.ledger.task import ALL_AT_ONCE
 from tests.federation import BOND, STAKE, Federation, approve, guest, pass_deadline
 
 PEOPLE = 4
@@ -35,7 +37,7 @@ class AnybodyDoesAnything(RuleBasedStateMachine):
         self.ledger.mint(self.federation.token, self.everybody, STAKE)
         approve(self.challenger, self.federation.token, self.task.address, STAKE)
         self.committed: dict[int, dict[str, bytes]] = {}
-        self.postings: dict[int, tuple[list[str], list[int]]] = {}
+        self.postings: dict[int, Result] = {}
         self.events: list[tuple[str, dict[str, Any]]] = []
         self.unread_block = self.task.from_block
 
@@ -95,8 +97,9 @@ class AnybodyDoesAnything(RuleBasedStateMachine):
         scores = self.federation.scores(reports)
         if scores:
             scores[0] += lie
-        if self._attempt(self.task.post_scores, number, list(reports), scores):
-            self.postings[number] = (list(reports), scores)
+        result = self.federation.result(reports, scores)
+        if self._attempt(self.task.post_scores, number, result):
+            self.postings[number] = result
 
     @initialize(missing=ONE | st.none(), lie=st.sampled_from([0, 0, 1]), stages=st.integers(2, 5))
     def begin(self, missing: int | None, lie: int, stages: int) -> None:
@@ -133,14 +136,17 @@ class AnybodyDoesAnything(RuleBasedStateMachine):
                 self._attempt(self.federation.publish, number, {address: self.committed[number][address]})
 
     @precondition(lambda self: self.postings)
-    @rule(data=st.data(), changed=st.sampled_from([0, 0, 1]), early=st.booleans())
-    def settle(self, data: st.DataObject, changed: int, early: bool) -> None:
+    @rule(
+        data=st.data(), changed=st.sampled_from([0, 0, 1]), early=st.booleans(), work=st.sampled_from([1, 7, ALL_AT_ONCE])
+    )
+    def settle(self, data: st.DataObject, changed: int, early: bool, work: int) -> None:
         number = data.draw(st.sampled_from(sorted(self.postings)))
-        participants, scores = self.postings[number]
+        posted = self.postings[number]
         if not early:
             pass_deadline(self.ledger, self.task.round(number).settle_deadline)
-        for settle in (self.task.resolve_challenge, self.task.distribute_rewards):
-            self._attempt(settle, number, participants, [scores[0] + changed, *scores[1:]])
+        given = replace(posted, scores=(posted.scores[0] + changed, *posted.scores[1:]))
+        self._attempt(self.task.compute_scores, number, given, work=work)
+        self._attempt(self.task.distribute_rewards, number, given)
 
     @rule(number=ROUND)
     def void(self, number: int) -> None:

@@ -25,6 +25,7 @@ def twin(ledger: Ledger) -> Twin:
     def call(contract: str, arguments: tuple[Any, ...], function: str, *inputs: Any) -> Any:
         abi = load(contract)
         data = ledger.chain.call(deploy(contract, arguments), abi.encode_call(function, inputs))
-        return abi.decode_result(function, data)[0]
+        results = abi.decode_result(function, data)
+        return results[0] if len(results) == 1 else results
 
     return call

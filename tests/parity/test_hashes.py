@@ -19,7 +19,7 @@ def federation(ledger: Ledger) -> Federation:
     reports = federation.reports()
     federation.commit(1, reports)
     federation.reveal(1, reports)
-    federation.task.post_scores(1, list(reports), federation.scores(reports))
+    federation.task.post_scores(1, federation.result(reports))
     federation.task.challenge(1)
     federation.task.next_round()
     federation.commit(2, reports)

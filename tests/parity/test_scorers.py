@@ -6,14 +6,14 @@ from hypothesis import strategies as st
 
 from flwr_chainfl.errors import ContractError
 from flwr_chainfl.ledger import Ledger
-from flwr_chainfl.scoring import PeerTruthSerum, SampleCount, Scorer
+from flwr_chainfl.scoring import PeerTruthSerum, SampleCount, Scored, Scorer, WeightedPeerTruthSerum
 
 from .conftest import Twin
 
 
-def _agree(twin: Twin, scorer: Scorer, reports: list[bytes], samples: list[int]) -> None:
-    computed = twin(scorer.contract, scorer.arguments, "score", reports, samples)
-    assert list(computed) == scorer.score(reports, samples)
+def _agree(twin: Twin, scorer: Scorer, reports: list[bytes], samples: list[int], calibration: bytes = b"") -> None:
+    scores, qualities = twin(scorer.contract, scorer.arguments, "score", reports, samples, calibration)
+    assert Scored(list(scores), list(qualities)) == scorer.score(reports, samples, calibration)
 
 
 @st.composite
@@ -33,6 +33,11 @@ def test_peer_truth_serum_scores_alike_on_chain(twin: Twin, game: tuple[PeerTrut
     _agree(twin, scorer, reports, [1] * len(reports))
 
 
+def test_calibration_items_are_ignored_on_chain_too(twin: Twin) -> None:
+    scorer = PeerTruthSerum(classes=3, tasks=3)
+    _agree(twin, scorer, [bytes([0, 1, 2])] * 3 + [bytes([2, 1, 2])], [1] * 4, bytes([0, 0, 0]) * 9)
+
+
 @pytest.mark.parametrize("classes", [2, 255])
 def test_peer_truth_serum_scores_alike_on_chain_with_the_fewest_and_the_most_classes(twin: Twin, classes: int) -> None:
     scorer = PeerTruthSerum(classes=classes, tasks=255)
@@ -45,10 +50,13 @@ def test_peer_truth_serum_scores_alike_on_chain_with_the_fewest_and_the_most_cla
 def test_sample_counts_score_alike_on_chain(twin: Twin, data: st.DataObject) -> None:
     counts = st.integers(0, 2**64 - 1) | st.integers(0, 3)
     claims = data.draw(st.lists(st.tuples(counts.map(lambda n: n.to_bytes(8, "big")) | st.binary(max_size=9), counts)))
-    _agree(twin, SampleCount(), [report for report, _ in claims], [samples for _, samples in claims])
+    reports, samples = [report for report, _ in claims], [samples for _, samples in claims]
+    _agree(twin, SampleCount(), reports, samples, data.draw(st.binary(max_size=6)))
 
 
-@pytest.mark.parametrize("scorer", [PeerTruthSerum(classes=3, tasks=4), SampleCount()])
+@pytest.mark.parametrize(
+    "scorer", [PeerTruthSerum(classes=3, tasks=4), WeightedPeerTruthSerum(classes=3, tasks=4), SampleCount()]
+)
 def test_receipts_quote_the_formula_that_python_names(twin: Twin, scorer: Scorer) -> None:
     assert twin(scorer.contract, scorer.arguments, "version").rstrip(b"\0").decode() == scorer.formula
 

@@ -1,27 +1,21 @@
-"""A federation in one process: Flower's Grid over real ClientApps, with clients that can fail in every way."""
+"""A federation in one process over real ClientApps, with clients that can fail in every way."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import torch
-from flwr.app import ArrayRecord, Context, Error, Message, MetricRecord, RecordDict
+from flwr.app import ArrayRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
-from flwr.serverapp import Grid
 from flwr.serverapp.strategy import FedAvg
 from torch import nn
 
+from examples.benchmarks.grid import RUN_ID, Intercept, LocalGrid, make_node  # noqa: F401 - the tests use RUN_ID
 from flwr_chainfl import ChainClientApp, FedSoftLabel, consensus_term
-
-RUN_ID = 4711
-Intercept = Callable[[Message, Context, Callable[[Message, Context], Message]], Message | None]
 
 
 class Net(nn.Module):
@@ -86,86 +80,16 @@ def make_app(clients: int, **parameters: Any) -> ChainClientApp:
     return app
 
 
-@dataclass
-class Node:
-    app: ClientApp
-    context: Context
-    intercept: Intercept | None = None
-
-
-@dataclass
-class LocalGrid(Grid):
-    """Runs each message's ClientApp at once; an exception becomes an error reply, as on a SuperNode."""
-
-    nodes: dict[int, Node]
-    sent: list[Message] = field(default_factory=list)
-    _replies: dict[str, Message] = field(default_factory=dict)
-
-    def set_run(self, run: Any) -> None:
-        raise AssertionError("not used")
-
-    @property
-    def run(self) -> Any:
-        return SimpleNamespace(run_id=RUN_ID)
-
-    def create_message(self, *args: Any, **kwargs: Any) -> Message:
-        raise AssertionError("deprecated")
-
-    def get_node_ids(self) -> Iterable[int]:
-        return list(self.nodes)
-
-    def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
-        ids = []
-        for message in messages:
-            identity = f"message-{len(self.sent)}"
-            message.metadata.__dict__["_message_id"] = identity
-            self.sent.append(message)
-            ids.append(identity)
-            reply = self._execute(message)
-            if reply is not None:
-                self._replies[identity] = reply
-        return ids
-
-    def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
-        return [self._replies.pop(i) for i in list(message_ids) if i in self._replies]
-
-    def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> Iterable[Message]:
-        return self.pull_messages(self.push_messages(messages))
-
-    def _execute(self, message: Message) -> Message | None:
-        node = self.nodes[message.metadata.dst_node_id]
-        copied = Message(
-            _copy(message.content), dst_node_id=message.metadata.dst_node_id, message_type=message.metadata.message_type
-        )
-        copied.metadata.__dict__["_message_id"] = message.metadata.message_id
-        try:
-            if node.intercept is not None:
-                return node.intercept(copied, node.context, node.app)
-            return node.app(copied, node.context)
-        except Exception as error:  # noqa: BLE001 - a SuperNode turns every exception into an error reply
-            return Message(Error(code=1, reason=f"{type(error)}:<'{error}'>"), reply_to=copied)
-
-
-def _copy(content: RecordDict) -> RecordDict:
-    return RecordDict({name: type(record)(dict(record.items())) for name, record in content.items()})
-
-
 def federation(
     count: int, *, intercepts: dict[int, Intercept] | None = None, apps: dict[int, ClientApp] | None = None
 ) -> LocalGrid:
     """Return a grid of `count` clients; `intercepts` and `apps` replace what some partitions do."""
-    nodes = {}
-    for partition in range(count):
-        context = Context(
-            run_id=RUN_ID,
-            node_id=1000 + partition,
-            node_config={"partition-id": partition, "num-partitions": count},
-            state=RecordDict(),
-            run_config={},
+    return LocalGrid.of(
+        make_node(
+            (apps or {}).get(partition) or make_app(count), partition, count, intercept=(intercepts or {}).get(partition)
         )
-        app = (apps or {}).get(partition) or make_app(count)
-        nodes[1000 + partition] = Node(app, context, (intercepts or {}).get(partition))
-    return LocalGrid(nodes)
+        for partition in range(count)
+    )
 
 
 def nodes_of(count: int) -> dict[str, int]:

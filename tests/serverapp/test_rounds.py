@@ -28,9 +28,8 @@ from flwr_chainfl import (
 from flwr_chainfl.audit import audit
 from flwr_chainfl.errors import ConfigError, ParticipationError
 from flwr_chainfl.fixedpoint import WAD
-from flwr_chainfl.labels import hard_labels
+from flwr_chainfl.labels import AGGREGATIONS, LabelFormat, hard_labels
 from flwr_chainfl.ledger.abi import load
-from flwr_chainfl.messages import unpack_soft_labels
 from flwr_chainfl.record import TOP_LEVEL_KEYS
 from flwr_chainfl.serverapp.relay import Relay
 from flwr_chainfl.storage import address, digest
@@ -360,7 +359,7 @@ def test_a_permit_that_was_used_before_is_signed_again(tmp_path):
 
 
 @pytest.mark.parametrize("minimum_score", [0, WAD])
-@pytest.mark.parametrize("consensus", ["mean", "majority"])
+@pytest.mark.parametrize("consensus", ["mean", *AGGREGATIONS])
 @pytest.mark.parametrize("kind", ["soft-labels", "weights"])
 def test_parts_recombine(tmp_path, kind, consensus, minimum_score):
     if kind == "weights":
@@ -446,7 +445,7 @@ def test_a_challenged_posting_is_defended_and_the_run_goes_on(tmp_path):
     finally:
         Relay.settle = settle
     record = record_of(strategy)
-    assert {"publishReport", "resolveChallenge"} <= set(record["rounds"][0]["gas"])
+    assert {"publishReport", "computeScores"} <= set(record["rounds"][0]["gas"])
     assert "ChallengeResolved" in [name for name, _ in Ledger.read(
         "embedded", log_file=strategy.run_directory / "ledger.jsonl").task(record["ledger"]["task"]).events()]
     assert record["conservation"]["locked"] == "0"
@@ -464,9 +463,9 @@ def test_a_member_that_acts_on_the_ledger_by_itself_does_not_stop_the_run(tmp_pa
         state = grid.nodes[1002].context.state["chainfl"]
         wallet = Wallet.derived(3, "participant 2")
         if reveals and self.task.submission(number, wallet.address) != bytes(32):
-            content = state["content"]
-            labels = hard_labels(unpack_soft_labels(content, tasks=60, classes=10)).tobytes()
-            self.task.reveal_report(number, wallet.address, digest(address(content)), labels, state["salt"])
+            stored = grid.nodes[1002].context.state["chainfl.report"]["report"]
+            labels = hard_labels(LabelFormat(60, 10, 8).unpack(stored)).tobytes()
+            self.task.reveal_report(number, wallet.address, digest(address(stored)), labels, state["salt"])
         return slash_missing(self, number, participants)
 
     Relay.slash_missing = direct
@@ -501,8 +500,13 @@ def test_the_audit_names_each_thing_that_was_changed(tmp_path):
     assert change(["config", "reward-per-round"], "5") == ["config, reward-per-round"]
     assert change(["config", "tasks"], 61) == ["config, tasks"]
     assert change(["participants", 0, "score"], "1") == [f"{person}, score"]
-    assert change(["participants", 0, "quality"], 0.5) == [f"{person}, quality"]
+    assert change(["participants", 0, "quality"], "5") == [f"{person}, quality"]
     assert change(["participants", 0, "stake"], "7") == [f"{person}, stake"]
+    assert change(["participants", 0, "reputation"], "1") == [f"{person}, reputation"]
+    first = json.loads(genuine)["rounds"][0]["contributions"][0]["address"]
+    for key in ("quality", "weight", "reputation"):
+        assert f"round 1, {first}, {key}" in change(["rounds", 0, "contributions", 0, key], "1")
+    assert change(["rounds", 0, "calibration"], "00") == ["round 1, calibration"]
     assert change(["rounds", 0, "consensus"], "b") == ["round 1, consensus"]
     assert change(["conservation", "paid"], "0") == ["conservation, paid"]
     assert change(["ledger", "digest"], None) == ["ledger, digest"]

@@ -7,7 +7,19 @@ import {IScorer} from "../../interfaces/IScorer.sol";
 contract FailingScorer is IScorer {
     error Broken();
 
-    function score(bytes[] calldata, uint64[] calldata) external pure returns (int256[] memory) {
+    function score(bytes[] calldata, uint64[] calldata, bytes calldata)
+        external
+        pure
+        returns (int256[] memory, uint256[] memory)
+    {
+        revert Broken();
+    }
+
+    function resume(address[] calldata, uint64[] calldata, bytes calldata, bytes calldata, uint256)
+        external
+        pure
+        returns (bool, bytes memory, int256[] memory, uint256[] memory)
+    {
         revert Broken();
     }
 

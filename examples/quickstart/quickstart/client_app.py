@@ -6,17 +6,16 @@ from flwr.app import ArrayRecord, Context, Message, MetricRecord, RecordDict
 
 from flwr_chainfl import ChainClientApp
 from flwr_chainfl.distillation import predict
-from quickstart.settings import Settings, read_settings
+from quickstart.settings import read_settings
 from quickstart.task import SIDE, Net, load_partition, load_splits, test
 from quickstart.task import train as train_model
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-_settings: Settings | None = None
 
 
-def make_model() -> Net:
+def make_model(context: Context) -> Net:
     """Return a new model for the run's data set."""
-    return Net(SIDE[_settings.dataset] if _settings is not None else 8)
+    return Net(SIDE[read_settings(context).dataset])
 
 
 def report(model: torch.nn.Module, inputs: np.ndarray, context: Context) -> np.ndarray:
@@ -31,14 +30,6 @@ def report(model: torch.nn.Module, inputs: np.ndarray, context: Context) -> np.n
 
 
 app = ChainClientApp(model=make_model, predict=report)
-
-
-@app.lifespan()
-def lifespan(context: Context):
-    """Read the run-config once, before anything else."""
-    global _settings
-    _settings = read_settings(context)
-    yield
 
 
 @app.train()

@@ -1,0 +1,1 @@
+"""Three architectures in one federation."""

@@ -1,0 +1,114 @@
+"""How a round's reports become one consensus: who counts how much, and what their soft labels add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flwr_chainfl import labels
+from flwr_chainfl.config import require
+from flwr_chainfl.errors import ConfigError
+from flwr_chainfl.fixedpoint import WAD
+from flwr_chainfl.labels import MICRO
+from flwr_chainfl.serverapp.exchange import Standing
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a label aggregation remembers from the last round; participants: of that round, in its order."""
+
+    participants: tuple[str, ...] = ()
+    state: labels.State | None = None
+
+    def of(self, participants: Sequence[str]) -> labels.State | None:
+        """Return what is remembered of these participants, in order; one that skipped the last round is new."""
+        if self.state is None:
+            return None
+        rows = {participant: row for row, participant in enumerate(self.participants)}
+        return self.state.select([rows.get(participant) for participant in participants])
+
+
+@dataclass(frozen=True)
+class Formed:
+    """A consensus: float32 (tasks, classes); what each participant counted in it, MICRO; what to remember."""
+
+    soft_labels: NDArray[np.float32]
+    weights: dict[str, int]
+    memory: Memory
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsensusRule:
+    """The rule, fixed with the task's terms, so that everybody can form the consensus again.
+
+    kind: ``mean``: everybody counts the same; ``majority``: one-hot majority of the hard labels; or the name of a
+    label aggregation, by whose qualities participants count, times their reputation (see `labels.AGGREGATIONS`);
+    classes: K; entropy_temperature: see `labels.reduce_entropy`; deviations: of calibration, see `labels.usable`
+
+    Source: docs/protocols/soft-label.md, "Consensus".
+    """
+
+    kind: str
+    classes: int
+    entropy_temperature: float = 1.0
+    deviations: int = 3
+
+    def __post_init__(self) -> None:
+        kinds = ("mean", *labels.AGGREGATIONS)
+        if self.kind not in kinds:
+            raise ConfigError(f"consensus is {self.kind!r}; {', '.join(map(repr, kinds))} are possible")
+        require("entropy_temperature", self.entropy_temperature, above=0)
+        require("deviations", self.deviations, minimum=0)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the parameters for the task's terms."""
+        return {
+            "kind": self.kind,
+            "entropy_temperature": self.entropy_temperature,
+            "deviations": self.deviations,
+        }
+
+    def form(
+        self,
+        reports: Sequence[tuple[str, bytes]],
+        soft_labels: Iterable[NDArray[np.float32]],
+        standing: Standing,
+        memory: Memory,
+    ) -> Formed:
+        """Return the consensus of a round.
+
+        reports: address and hard labels, ascending by address; soft_labels: theirs, in the same order, taken one at a
+        time; memory: of the round before
+        """
+        matrix = np.stack([np.frombuffer(report, dtype=np.uint8) for _, report in reports])
+        usable = labels.usable(
+            matrix, calibration=standing.calibration, classes=self.classes, deviations=self.deviations
+        )
+        addresses = [address for (address, _), good in zip(reports, usable, strict=True) if good]
+        if self.kind == "mean":
+            counted = dict.fromkeys(addresses, MICRO)
+            formed, kept = labels.weighted_soft_labels(soft_labels, _in_order(reports, counted)), Memory()
+        else:
+            aggregated = labels.aggregate(
+                self.kind, matrix[usable], classes=self.classes, state=memory.of(addresses)
+            )
+            kept = Memory(tuple(addresses), aggregated.state)
+            if self.kind == "majority":
+                counted = dict.fromkeys(addresses, MICRO)
+                formed = np.eye(self.classes, dtype=np.float32)[aggregated.labels]
+            else:
+                counted = {
+                    address: weight * standing.reputations.get(address, WAD) // WAD
+                    for address, weight in zip(addresses, aggregated.weights, strict=True)
+                }
+                formed = labels.weighted_soft_labels(soft_labels, _in_order(reports, counted))
+        sharpened = labels.reduce_entropy(formed, temperature=self.entropy_temperature)
+        return Formed(sharpened, {address: counted.get(address, 0) for address, _ in reports}, kept)
+
+
+def _in_order(reports: Sequence[tuple[str, bytes]], counted: dict[str, int]) -> list[int]:
+    return [counted.get(address, 0) for address, _ in reports]
