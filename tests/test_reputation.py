@@ -22,21 +22,21 @@ def _after(history: list[tuple[int, int, int]]) -> Opinion | None:
     return opinion
 
 
-def test_a_newcomer_has_two_fifths() -> None:
-    assert reputation(None) == 4 * WAD // 10
+def test_a_newcomer_has_0_35() -> None:
+    assert reputation(None) == 35 * WAD // 100
 
 
 def test_two_rounds_give_what_is_computed_by_hand() -> None:
     # Quality 0.8, then 0.6 with a negative score, a round missed in between.
     # P = 0.9·0.8 + 0.6 = 1.32; N = 0.9·0.2 + 2·0.4 = 0.98; E = 2.32 / 4.3 = 0.539534883.
     # Present 0.9·0.9·1 + 1 = 1.81, possible 0.9·(0.9·1 + 1) + 1 = 2.71; A = 0.667896678.
-    # Standard deviation 0.1: S = 0.8. In all 0.617300265…
+    # Standard deviation 0.1: S = 0.8. In all 0.539534883 · (0.6 + 0.2 · 0.667896678 + 0.2 · 0.8) = 0.482117222….
     opinion = _after([(1, 1, 8 * WAD // 10), (2, -1, 6 * WAD // 10)])
     assert opinion == Opinion(
         agreements=1_320_000_000, disagreements=980_000_000, present=1_810_000_000, possible=2_710_000_000, task="a",
         last_round=3, history=(8000, 6000),
     )
-    assert reputation(opinion) == (6 * 539_534_883 + 2 * 667_896_678 + 2 * 800_000_000) // 10 * UNIT
+    assert reputation(opinion) == 482_117_222 * UNIT
 
 
 def _plain(history: list[tuple[int, int, int]]) -> float:
@@ -60,7 +60,7 @@ def _plain(history: list[tuple[int, int, int]]) -> float:
     if len(newest) > 1:
         mean = sum(newest) / len(newest)
         stability = max(0.0, 1 - 2 * float(sum((q - mean) ** 2 for q in newest) / len(newest)) ** 0.5)
-    return 0.6 * float(expectation) + 0.2 * float(activity) + 0.2 * stability
+    return float(expectation) * (0.6 + 0.2 * float(activity) + 0.2 * stability)
 
 
 @given(rounds)
@@ -84,6 +84,11 @@ def test_a_better_round_never_makes_agreement_less_or_disagreement_more(
     assert high is not None
     assert low.agreements <= high.agreements
     assert low.disagreements >= high.disagreements
+
+
+def test_being_there_and_steady_is_worth_nothing_without_agreement() -> None:
+    constant = _after([(1, -1, WAD // 10)] * 20)
+    assert reputation(constant) < reputation(None) / 3
 
 
 def test_a_negative_score_doubles_disagreement_and_leaves_agreement() -> None:

@@ -73,6 +73,22 @@ contract ChallengesTest is TaskTest {
         assertEq(task.balances(challenger), 2 * BOND);
     }
 
+    function test_posting_with_a_false_quality_is_overturned_and_changes_nobodys_pay() public {
+        int256[] memory right = _rightScores(4);
+        uint256[] memory qualities = _rightQualities(4);
+        --qualities[0];
+        _post(round, _who(4), right, qualities);
+        _challenge(round);
+        _publishAll(4, round);
+        vm.expectEmit(address(task));
+        emit IFederatedTask.ChallengeResolved(round, false, challenger, right);
+        vm.expectEmit(true, true, false, false, address(task));
+        emit IFederatedTask.Receipt(round, people[0], 0, 0, 0, 0, 0, 0);
+        task.computeScores(round, _who(4), right, qualities, "", "", type(uint256).max);
+        assertEq(task.balances(challenger), 2 * BOND);
+        assertEq(task.balances(people[0]), POOL / ROUNDS / 3);
+    }
+
     function test_anyone_may_resolve_once_all_reports_are_published() public {
         _post(round, _who(4), _rightScores(4));
         _challenge(round);

@@ -9,6 +9,7 @@ import {FailingScorer} from "./doubles/FailingScorer.sol";
 import {FailingSchedule} from "./doubles/FailingSchedule.sol";
 import {FeeToken} from "./doubles/FeeToken.sol";
 import {GreedySchedule} from "./doubles/GreedySchedule.sol";
+import {StingySchedule} from "./doubles/StingySchedule.sol";
 
 /// @title A task whose token, scorer or schedule misbehaves.
 contract PartsTest is TaskTest {
@@ -60,6 +61,23 @@ contract PartsTest is TaskTest {
         skip(CHALLENGE + 1);
         vm.expectPartialRevert(IFederatedTask.ScheduleOverspent.selector);
         _pay(round, _who(4), scores);
+    }
+
+    function test_what_a_schedule_leaves_of_slashes_is_not_the_requesters() public {
+        IFederatedTask.Settings memory s = _settings();
+        s.schedule = address(new StingySchedule());
+        _use(s);
+        _start(4);
+        uint32 round = _playToReveal(4);
+        int256[] memory scores = _rightScores(4);
+        scores[3] = -2 ether; // 20 tokens, in a budget of 300
+        _post(round, _who(4), scores);
+        skip(CHALLENGE + 1);
+        vm.expectEmit(address(task));
+        emit IFederatedTask.RoundPaid(round, 160 ether, 20 ether, 140 ether);
+        _pay(round, _who(4), scores);
+        assertEq(task.pool(), 740 ether, "the budget less the pay");
+        assertEq(task.forfeited(), 20 ether, "the slash");
     }
 
     function test_schedule_that_reverts_locks_the_money_for_30_days_at_most() public {

@@ -122,6 +122,31 @@ contract PostingTest is TaskTest {
         _post(round, _who(4), scores);
     }
 
+    function test_posting_qualities_above_one_is_refused() public {
+        _start(4);
+        uint32 round = _playToReveal(4);
+        uint256[] memory qualities = new uint256[](4);
+        qualities[2] = 1 ether + 1;
+        vm.expectRevert(
+            abi.encodeWithSelector(IFederatedTask.QualityOutOfBounds.selector, people[2], qualities[2])
+        );
+        _post(round, _who(4), new int256[](4), qualities);
+        vm.expectRevert(abi.encodeWithSelector(IFederatedTask.LengthMismatch.selector, 3, 4));
+        _post(round, _who(4), new int256[](4), new uint256[](3));
+        qualities[2] = 1 ether;
+        _post(round, _who(4), new int256[](4), qualities);
+    }
+
+    function test_paying_other_qualities_than_were_posted_is_refused() public {
+        _start(4);
+        uint32 round = _playToReveal(4);
+        int256[] memory scores = _rightScores(4);
+        _post(round, _who(4), scores);
+        skip(CHALLENGE + 1);
+        vm.expectPartialRevert(IFederatedTask.PostingMismatch.selector);
+        task.distributeRewards(round, _who(4), scores, new uint256[](4), "");
+    }
+
     function test_largest_scores_can_be_paid() public {
         _start(4);
         uint32 round = _playToReveal(4);

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {Test} from "forge-std/Test.sol";
+import {Vm} from "forge-std/Vm.sol";
 
 import {FederatedTask} from "../FederatedTask.sol";
 import {TestToken} from "../TestToken.sol";
@@ -44,11 +45,15 @@ abstract contract TaskTest is Test, Signer {
 
     function setUp() public virtual {
         token = new TestToken();
-        scorer = new PeerTruthSerumScorer(3, 12);
+        scorer = _makeScorer();
         schedule = new Proportional(0);
         _makePeople(6);
         task = _deploy(_settings());
         _fund(task);
+    }
+
+    function _makeScorer() internal virtual returns (LabelScorer) {
+        return new PeerTruthSerumScorer(3, 12);
     }
 
     // The parameters of the task, for a test to change.
@@ -228,7 +233,15 @@ abstract contract TaskTest is Test, Signer {
     }
 
     function _rightScores(uint256 members) internal view returns (int256[] memory scores) {
-        (scores,) = scorer.score(_reports(members), new uint64[](members), "");
+        (scores,) = _score(members, "");
+    }
+
+    function _score(uint256 members, bytes memory calibration)
+        internal
+        view
+        returns (int256[] memory, uint256[] memory)
+    {
+        return scorer.score(_reports(members), new uint64[](members), calibration);
     }
 
     // Without a call, so that a test can expect something of the next one.
@@ -281,6 +294,40 @@ abstract contract TaskTest is Test, Signer {
         for (uint256 i; i < members; ++i) {
             _publish(i, round);
         }
+    }
+
+    // One step of a computation by somebody; returns the progress, empty once the round is paid.
+    function _step(
+        uint32 round,
+        address[] memory who,
+        int256[] memory scores,
+        uint256[] memory qualities,
+        bytes memory calibration,
+        bytes memory progress,
+        uint256 work
+    ) internal returns (bytes memory next) {
+        vm.recordLogs();
+        vm.prank(stranger);
+        task.computeScores(round, who, scores, qualities, calibration, progress, work);
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        for (uint256 i; i < logs.length; ++i) {
+            if (logs[i].topics[0] == IFederatedTask.ScoringProgressed.selector) next = abi.decode(logs[i].data, (bytes));
+        }
+    }
+
+    // A whole computation in the smallest steps; returns how many.
+    function _stepThrough(
+        uint32 round,
+        address[] memory who,
+        int256[] memory scores,
+        uint256[] memory qualities,
+        bytes memory calibration
+    ) internal returns (uint256 steps) {
+        bytes memory progress;
+        do {
+            progress = _step(round, who, scores, qualities, calibration, progress, 0);
+            ++steps;
+        } while (progress.length > 0);
     }
 
     // A whole round without a dispute.

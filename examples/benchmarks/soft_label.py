@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
+import numpy as np
 from flwr.app import ArrayRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
+from numpy.typing import NDArray
 from torch import nn
 
 from examples.benchmarks.task import Method, Task, partition_of
 
+Predict = Callable[[nn.Module, NDArray[Any], Context], NDArray[np.float32]]
+"""What a client reports of the public inputs."""
 
-def soft_label(task: Task) -> Method:
+
+def soft_label(task: Task, *, predict: Mapping[int, Predict] | None = None, **settings: Any) -> Method:
     """FedSoftLabel with the comparison's budget; the task's `distillation` overrides its parameters.
+
+    predict: what some partitions report in place of their models' predictions; settings: of FedSoftLabel
 
     Choice: clients have the public inputs already, as under every other method, so that none are sent.
     """
@@ -34,16 +43,20 @@ def soft_label(task: Task) -> Method:
             "send_public_set": False,
             **task.distillation,
         },
-        **task.nodes,
+        **{**task.nodes, **settings},
     )
-    return Method(strategy, [_app(task, partial(task.make_model, partition)) for partition in range(task.clients)])
+    others = predict or {}
+    return Method(
+        strategy,
+        [_app(task, partial(task.make_model, partition), others.get(partition)) for partition in range(task.clients)],
+    )
 
 
-def _app(task: Task, own_model: partial[nn.Module]) -> ClientApp:
+def _app(task: Task, own_model: partial[nn.Module], predict: Predict | None) -> ClientApp:
     """Return a client; under this strategy its functions are given its own weights."""
     from flwr_chainfl import ChainClientApp, consensus_term
 
-    app = ChainClientApp(model=own_model, public_set=task.data.public.images)
+    app = ChainClientApp(model=own_model, public_set=task.data.public.images, predict=predict)
 
     @app.train()
     def train(message: Message, context: Context) -> Message:

@@ -13,7 +13,7 @@ from safetensors.numpy import load, save
 from torch import Tensor, nn
 
 from flwr_chainfl.distillation.distill import best_device, device_of
-from flwr_chainfl.errors import ModelError, PublicSetError, ReportError
+from flwr_chainfl.errors import ConfigError, ModelError, PublicSetError, ReportError
 from flwr_chainfl.labels.histogram import label_distribution
 
 MAX_DECODER_BYTES = 32 * 2**20
@@ -21,6 +21,7 @@ MAX_DECODER_BYTES = 32 * 2**20
 
 _CHANNELS = (32, 32, 64, 64)
 _HIDDEN = 256
+_CLASS_SCALE = 8.0
 _SMALLEST_SIDE = 8
 _MOST_VALUES = 2**22
 _MOST_LATENT = 1024
@@ -36,8 +37,11 @@ class Decoder(nn.Module):
 
     Raises ModelError when a dimension is out of range.
     Source: docs/protocols/soft-label.md, "Public set"; Heinbaugh, Luz-Ricca, Shao, FedCVAE, ICLR 2023.
-    Choice: images are decoded to the next multiple of 2^layers and cropped; as many of the four layers as halve the
-    shorter side to about 2. Flat inputs have two hidden layers of 256.
+    Choice: as many of the four layers as halve the shorter side to about 2; images are decoded to a multiple of
+    2^layers and cropped. Flat inputs have two hidden layers of 256.
+    Choice: the one-hot class is 8 instead of 1, and weights start with He's variance. Otherwise the latent vector
+    takes the class over: it is the longer input, and torch's start for transposed convolutions shrinks both. Then
+    few samples show the class that they were asked for (Fashion-MNIST: 45 % as against 93 %).
     """
 
     def __init__(self, shape: Sequence[int], *, classes: int, latent: int) -> None:
@@ -46,9 +50,11 @@ class Decoder(nn.Module):
         _check_dimensions(self.shape, classes, latent)
         if len(self.shape) == 1:
             self.layers = nn.Sequential(
-                nn.Linear(latent + classes, _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, _HIDDEN), nn.ReLU(),
+                nn.Linear(latent + classes, _HIDDEN), nn.ReLU(),
+                nn.Linear(_HIDDEN, _HIDDEN), nn.ReLU(),
                 nn.Linear(_HIDDEN, self.shape[0]),
             )
+            _start(self.layers)
             return
         channels = _channels(self.shape)
         rows, columns = _bottom(self.shape)
@@ -61,11 +67,11 @@ class Decoder(nn.Module):
             layers += [nn.ConvTranspose2d(before, after, 4, stride=2, padding=1), nn.ReLU()]
         layers.append(nn.ConvTranspose2d(channels[0], self.shape[0], 4, stride=2, padding=1))
         self.layers = nn.Sequential(*layers)
+        _start(self.layers)
 
     def forward(self, latent: Tensor, labels: Tensor) -> Tensor:
         """Return logits, float (batch, *shape); latent: float (batch, latent), labels: int64 (batch,)."""
-        one_hot = nn.functional.one_hot(labels, self.classes).to(latent.dtype)
-        logits: Tensor = self.layers(torch.cat([latent, one_hot], dim=1))
+        logits: Tensor = self.layers(_join(latent, labels, self.classes))
         return logits if len(self.shape) == 1 else logits[:, :, : self.shape[1], : self.shape[2]]
 
 
@@ -87,27 +93,23 @@ class ConditionalVAE(nn.Module):
         self.decoder = Decoder(shape, classes=classes, latent=latent)
         shape = self.decoder.shape
         if len(shape) == 1:
-            self.features = nn.Sequential(
-                nn.Linear(shape[0], _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, _HIDDEN), nn.ReLU()
-            )
+            self.features = nn.Sequential(nn.Linear(shape[0], _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, _HIDDEN), nn.ReLU())
             width = _HIDDEN
         else:
             channels = _channels(shape)
             rows, columns = _bottom(shape)
             factor = 2 ** len(channels)
-            layers: list[nn.Module] = [
-                nn.ZeroPad2d((0, columns * factor - shape[2], 0, rows * factor - shape[1]))
-            ]
+            layers: list[nn.Module] = [nn.ZeroPad2d((0, columns * factor - shape[2], 0, rows * factor - shape[1]))]
             for before, after in zip((shape[0], *channels), channels, strict=False):
                 layers += [nn.Conv2d(before, after, 4, stride=2, padding=1), nn.ReLU()]
             self.features = nn.Sequential(*layers, nn.Flatten())
             width = channels[-1] * rows * columns
         self.posterior = nn.Linear(width + classes, 2 * latent)
+        _start(nn.Sequential(*self.features, self.posterior))
 
     def forward(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the logits of the reconstruction, and mean and logarithm of the variance of the posterior."""
-        one_hot = nn.functional.one_hot(labels, self.decoder.classes).to(inputs.dtype)
-        posterior = self.posterior(torch.cat([self.features(inputs), one_hot], dim=1))
+        posterior = self.posterior(_join(self.features(inputs), labels, self.decoder.classes))
         mean, log_variance = posterior.chunk(2, dim=1)
         latent = mean + torch.randn_like(mean) * (log_variance / 2).exp()
         return self.decoder(latent, labels), mean, log_variance
@@ -117,7 +119,8 @@ class ConditionalVAE(nn.Module):
         logits, mean, log_variance = self(inputs, labels)
         reconstruction = nn.functional.binary_cross_entropy_with_logits(logits, inputs, reduction="sum")
         divergence = -0.5 * (1 + log_variance - mean**2 - log_variance.exp()).sum()
-        return (reconstruction + beta * divergence) / len(inputs)
+        loss: Tensor = (reconstruction + beta * divergence) / len(inputs)
+        return loss
 
 
 def train_cvae(
@@ -128,21 +131,28 @@ def train_cvae(
     latent: int = 10,
     epochs: int = 15,
     learning_rate: float = 1e-3,
-    batch_size: int = 64,
+    batch_size: int = 32,
     beta: float = 1.0,
     on_epoch: Callable[[int, float], None] | None = None,
 ) -> ConditionalVAE:
     """Train a conditional VAE on a participant's samples, with Adam.
 
-    Seed it with `seed_torch`. One sample and missing classes are enough to train; what the decoder gives for a class
+    Seed it with `seed_torch`. It runs on the GPU where there is one. One sample and missing classes are enough to train; what the decoder gives for a class
     that it never saw means nothing, so draw with `generate_public_set`, which asks it for no such class.
 
     inputs: float32 (samples, channels, height, width) or (samples, features), from 0 to 1; labels: int64 (samples,)
     on_epoch: called after each epoch with its number, from 1, and its mean loss (nats a sample)
 
-    Raises ModelError when inputs are not from 0 to 1 or do not fit labels, classes or the architecture.
+    Raises ModelError when inputs are not from 0 to 1 or do not fit labels, classes or the architecture, ConfigError
+    when epochs, learning rate, batch size or beta is out of range.
     Source: docs/protocols/soft-label.md, "Public set".
+    Choice: batches of 32, so that a participant with a few hundred samples takes enough steps.
     """
+    if min(epochs, batch_size) < 1 or learning_rate <= 0 or beta < 0:
+        raise ConfigError(
+            f"a CVAE with epochs {epochs}, batch_size {batch_size}, learning_rate {learning_rate}, beta {beta}; epochs and "
+            f"batch_size must be at least 1, learning_rate above 0, beta at least 0"
+        )
     _check_samples(inputs, labels, classes)
     model = ConditionalVAE(inputs.shape[1:], classes=classes, latent=latent).to(best_device())
     device = device_of(model)
@@ -180,9 +190,10 @@ def _check_dimensions(shape: tuple[int, ...], classes: int, latent: int) -> None
 
 
 def _check_samples(inputs: NDArray[np.float32], labels: NDArray[np.int64], classes: int) -> None:
-    if len(inputs) == 0 or labels.shape != (len(inputs),):
+    if inputs.size == 0 or labels.shape != (len(inputs),) or labels.dtype.kind not in "iu":
         raise ModelError(
-            f"{len(inputs)} inputs and labels of shape {labels.shape}; at least one, and one label for each, are needed"
+            f"inputs of shape {inputs.shape} with {labels.dtype} labels of shape {labels.shape}; at least one input, and an "
+            f"integer label for each, are needed"
         )
     low, high = float(inputs.min()), float(inputs.max())
     if not (low >= 0 and high <= 1):
@@ -191,6 +202,26 @@ def _check_samples(inputs: NDArray[np.float32], labels: NDArray[np.int64], class
         raise ModelError(
             f"labels range from {int(labels.min())} to {int(labels.max())}; they must be from 0 to {classes - 1}"
         )
+
+
+def _join(values: Tensor, labels: Tensor, classes: int) -> Tensor:
+    one_hot = nn.functional.one_hot(labels, classes).to(values.dtype)
+    return torch.cat([values, _CLASS_SCALE * one_hot], dim=1)
+
+
+def _start(layers: nn.Sequential) -> None:
+    """Draw weights that keep the variance of what passes through, before any training."""
+    modules: list[nn.Module] = list(layers)
+    for layer, following in zip(modules, [*modules[1:], None], strict=True):
+        if isinstance(layer, nn.ConvTranspose2d):
+            # Of the 4x4 kernel, stride 2 lets 2x2 reach each value.
+            fan_in = layer.in_channels * 4
+        elif isinstance(layer, nn.Conv2d | nn.Linear):
+            fan_in = layer.weight[0].numel()
+        else:
+            continue
+        nn.init.normal_(layer.weight, std=math.sqrt((2 if isinstance(following, nn.ReLU) else 1) / fan_in))
+        nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
 
 def _channels(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -206,9 +237,10 @@ def _bottom(shape: tuple[int, ...]) -> tuple[int, int]:
 def pack_decoder(model: ConditionalVAE | Decoder, *, half: bool = True) -> bytes:
     """Return a decoder with its dimensions as safetensors bytes.
 
-    half: float16 weights, else float32; for 28x28 and 10 classes, 242,066 bytes against 483,476
+    half: float16 weights, else float32; for 28x28 and 10 classes, 242,314 bytes against 483,724
 
     Raises ModelError when a weight is not finite in that precision.
+    Choice: float16 by default. On Fashion-MNIST 1 % of the values drawn differ from float32's, by 1 of 255.
     """
     decoder = model.decoder if isinstance(model, ConditionalVAE) else model
     weights = {}
@@ -312,8 +344,8 @@ def _check_decoders(decoders: Sequence[Decoder], shape: tuple[int, ...]) -> None
     for index, decoder in enumerate(decoders):
         if (decoder.classes, decoder.shape) != (shape[1], decoders[0].shape):
             raise PublicSetError(
-                f"decoder {index} is for {decoder.classes} classes and inputs of shape {decoder.shape}; the others "
-                f"are for {shape[1]} and {decoders[0].shape}: leave it out"
+                f"decoder {index} is for {decoder.classes} classes and inputs of shape {decoder.shape}; {shape[1]} "
+                f"classes, as in the histograms, and shape {decoders[0].shape}, as of decoder 0, are needed: leave it out"
             )
 
 

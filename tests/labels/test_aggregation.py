@@ -20,6 +20,7 @@ from flwr_chainfl.labels import (
     peer_weighted,
 )
 from flwr_chainfl.labels.peer_truth_serum import peer_truth_serum_with_gaps
+from flwr_chainfl.labels.single_vote import peer_weights
 from flwr_chainfl.labels.votes import agreements, tally, weighted_vote, winners
 
 SEEDS = 4
@@ -125,6 +126,7 @@ def test_the_peer_weighted_vote_counts_labels_and_agreement_as_computed_by_hand(
     # Unweighted scores 0.5, 0.5 and 0 (docs/protocols/soft-label.md), so the third has no vote: labels 0101, of which it
     # has half; K = 2, so that counts nothing.
     reports = np.array([[0, 1, 0, 1], [0, 1, 0, 1], [0, 0, 0, 0]], dtype=np.uint8)
+    assert peer_weights(reports, classes=2).tolist() == [MICRO // 2, MICRO // 2, 0]
     found = peer_weighted(reports, classes=2)
     assert found.labels.tolist() == [0, 1, 0, 1]
     assert found.qualities == [WAD, WAD, WAD // 2]
@@ -166,6 +168,7 @@ def test_the_serum_tells_the_honest_from_the_constant_where_half_of_all_reports_
 def test_weights_are_the_qualities_above_chance() -> None:
     assert consensus_weights([WAD, 6 * WAD // 10, WAD // 4, 0], classes=4) == [MICRO, 466_666, 0, 0]
     assert agreement_weights([8, 5, 2, 0], tasks=8, classes=4) == [MICRO, MICRO // 2, 0, 0]
+    assert agreement_weights([2], tasks=3, classes=3) == [MICRO // 2]  # rounded once: 2/3 is not rounded before
 
 
 def test_everybody_counts_the_same_where_nobody_is_right_half_of_the_time() -> None:
