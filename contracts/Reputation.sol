@@ -6,8 +6,8 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {IReputation} from "./interfaces/IReputation.sol";
 
 /// @title A registry of reputations, keyed by address, that outlasts the tasks that feed it.
-/// @notice Twin of `flwr_chainfl.scoring.reputation`, equal bit for bit. Six parts quality, two parts activity, two
-///         parts stability: Rep = 0.6·E + 0.2·A + 0.2·S, where older rounds fade by 0.9 a round.
+/// @notice Twin of `flwr_chainfl.reputation`, equal bit for bit. Quality, scaled by activity and stability:
+///         Rep = E·(0.6 + 0.2·A + 0.2·S), where older rounds fade by 0.9 a round.
 /// @dev Source: subjective logic (Jøsang, "Subjective Logic", Springer 2016) in the form of
 ///      docs/protocols/soft-label.md, "Reputation"; its parts follow IMFLKD, Sci Rep 16:10567.
 ///      What it cannot do: whoever may authorise tasks decides whose scores count. A new address starts at 0.35, so

@@ -152,10 +152,10 @@ def real(dataset: str, folder: Path, seeds: int, clients: int) -> None:
     for name, (split, alpha) in {**splits, "IID": ("iid", 1.0), "one class each": ("one-class", 1.0)}.items():
         cells: dict[str, list[float]] = {method: [] for method in METHODS}
         for seed in range(seeds):
-            data = federate(dataset, folder, split=split, alpha=alpha, clients=clients, public=0.5,
-                            train=sizes.get("train"), test=sizes.get("test"), seed=seed)
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # that a classifier has not converged
+                warnings.simplefilter("ignore")  # that a partition was drawn again, or a classifier has not converged
+                data = federate(dataset, folder, split=split, alpha=alpha, clients=clients, public=0.5,
+                                train=sizes.get("train"), test=sizes.get("test"), seed=seed)
                 reports = classifier_labels(data.private, data.public)
             for method, aggregate in METHODS.items():
                 found = aggregate(reports, classes=CLASSES).labels

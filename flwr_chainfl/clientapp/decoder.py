@@ -57,7 +57,8 @@ def train_decoder(private_data: PrivateData | None, context: Context, terms: Dec
     )
     counts = class_histogram(labels, terms.classes)
     if terms.epsilon > 0:
-        counts = laplace_histogram(counts, epsilon=terms.epsilon, generator=np.random.default_rng(seed))
+        # Never from the run's seed: whoever knows it could take the noise away again.
+        counts = laplace_histogram(counts, epsilon=terms.epsilon, generator=np.random.default_rng())
     record = ConfigRecord({"decoder": distillation.pack_decoder(model), "histogram": [int(c) for c in counts]})
     return RecordDict({REPLY_RECORD: record})
 

@@ -44,7 +44,8 @@ class PseudoPublic:
         Of the conditional VAEs.
     epsilon : float, optional
         Noise on each count of the class histograms, for ε-differential privacy of the histogram alone; the decoder
-        has no such protection. Default: no noise.
+        has no such protection. The noise never comes from the run's seed, so that such a run does not repeat.
+        Default: no noise.
 
     Source: docs/protocols/soft-label.md, "Public set".
     """
@@ -54,7 +55,7 @@ class PseudoPublic:
     latent: int = 10
     epochs: int = 15
     learning_rate: float = 1e-3
-    batch_size: int = 64
+    batch_size: int = 32
     epsilon: float | None = None
 
     def __post_init__(self) -> None:

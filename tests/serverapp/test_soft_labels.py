@@ -377,3 +377,12 @@ def test_a_false_posting_is_overturned_and_honest_pay_is_unchanged(tmp_path):
             assert resolved["upheld"] is False
             assert resolved["winner"] == relay_settle[0]
     assert paid[0] == paid[WAD]
+
+
+def test_noise_on_the_histograms_cannot_be_taken_away_with_the_seed(tmp_path):
+    histograms = []
+    for name in ("a", "b"):
+        strategy = drawing(tmp_path / name, 3, pseudo={"epsilon": 0.1})
+        start(strategy, federation(3, apps={i: image_app(3) for i in range(3)}), rounds=1)
+        histograms.append(record_of(strategy)["config"]["pseudo-public"]["histograms"])
+    assert histograms[0] != histograms[1]
