@@ -36,7 +36,6 @@ _HOME = {
     "SoftLabels": "serverapp",
     "Wallet": "crypto",
     "WeightedPeerTruthSerum": "scoring",
-    "WeightedPeerTruthSerum": "scoring",
     "Weights": "serverapp",
     "consensus_term": "distillation",
 }

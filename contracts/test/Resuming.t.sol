@@ -48,11 +48,13 @@ contract ResumingTest is Games {
         uint64[] memory samples = new uint64[](5);
         (bool done, bytes memory progress,,) = scorer.resume(pointers, samples, "", "", 0);
         uint256 length;
+        uint256 longest;
         while (!done) {
             length = progress.length;
+            if (length > longest) longest = length;
             (done, progress,,) = scorer.resume(pointers, samples, "", progress, 0);
         }
-        assertLt(length, 32 * 5 * 5, "only the result, no cells");
+        assertLe(length + 32 * 3 * 5, longest, "the result, but no cells");
         (done,,,) = scorer.resume(pointers, samples, "", "", type(uint256).max);
         assertTrue(done, "all at once");
     }

@@ -25,7 +25,8 @@ class Round:
     server: accuracy of the server's model, None where there is none; clients: of each client's own model, after it
     learnt the newest consensus or global model, in the order of the partitions
     up, down: payload bytes a client, of training and of what the protocol asks beside it; evaluate_up, evaluate_down:
-    of the evaluation, which a deployment may leave out; seconds: of the wall clock, without testing
+    of the evaluation, in which some methods send what the next training starts from, and not again; seconds: of the
+    wall clock, without testing
     """
 
     server: float | None

@@ -25,11 +25,12 @@ def spread(values: Sequence[float], digits: int) -> str:
 def summary(results: dict[str, Runs]) -> str:
     """Return one row a method: accuracies after the last round, bytes and seconds of a round after the first.
 
+    Bytes down are of the training messages and of the evaluation messages; either may bring what is to be learnt.
     Where there is one round only, its bytes and seconds are told.
     """
     lines = [
-        "| method | server model | clients, mean | bytes up | bytes down | seconds a round |",
-        "|---|---|---|---|---|---|",
+        "| method | server model | clients, mean | bytes up | bytes down, training | evaluation | seconds a round |",
+        "|---|---|---|---|---|---|---|",
     ]
     for method, runs in results.items():
         later = [one for rounds in runs for one in (rounds[1:] or rounds)]
@@ -37,7 +38,7 @@ def summary(results: dict[str, Runs]) -> str:
             f"| {method} | {_accuracy([rounds[-1].server for rounds in runs])} "
             f"| {_accuracy([rounds[-1].mean_client for rounds in runs])} "
             f"| {fmean(one.up for one in later):,.0f} | {fmean(one.down for one in later):,.0f} "
-            f"| {fmean(one.seconds for one in later):.1f} |"
+            f"| {fmean(one.evaluate_down for one in later):,.0f} | {fmean(one.seconds for one in later):.1f} |"
         )
     return "\n".join(lines)
 

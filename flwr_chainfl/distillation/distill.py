@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from flwr_chainfl.errors import ModelError, PublicSetError
 
-_PREDICT_BATCH = 512
+_PREDICT_BATCH = 128
 _SMALLEST = 1e-7
 
 

@@ -100,7 +100,7 @@ class ChainRound:
                 calibration=self.calibration.items,
             )
             self.log.consensus = aggregate.consensus
-            self.log.calibration = self.calibration.items.hex()
+            self.log.calibration = self.calibration.items.hex() if revealed else ""
             self.log.weights = aggregate.weights
             self.log.reputations = self._reputations
             self.book.score(self.log, revealed, result, contents)

@@ -3,12 +3,13 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import torch
 from flwr.app import ArrayRecord, Context, MetricRecord
 from flwr.serverapp import Grid, ServerApp
 from flwr.serverapp.strategy import FedAvg, Strategy
 
-from flwr_chainfl import ChainStrategy, Deadlines, FedSoftLabel, SampleCount, Wallet, Weights
+from flwr_chainfl import ChainStrategy, Deadlines, FedSoftLabel, PseudoPublic, SampleCount, Wallet, Weights
 from flwr_chainfl.fixedpoint import to_wad
 from quickstart.settings import Settings, read_settings
 from quickstart.task import SIDE, Net, load_splits, test
@@ -34,9 +35,15 @@ def make_strategy(settings: Settings, student: Net) -> Strategy:
         return ChainStrategy(exchange=Weights(FedAvg(**nodes)), scorer=SampleCount(), **chain)
     if settings.strategy != "soft-labels":
         raise ValueError(f"strategy is {settings.strategy!r}; choose soft-labels, weights or fedavg")
-    public_inputs = load_splits(settings.dataset, settings.data_folder, settings.public_inputs).public
+    if settings.public_set not in ("real", "cvae"):
+        raise ValueError(f"public-set is {settings.public_set!r}; choose real or cvae")
+    public_set: np.ndarray | PseudoPublic = (
+        load_splits(settings.dataset, settings.data_folder, settings.public_inputs).public
+        if settings.public_set == "real"
+        else PseudoPublic(classes=10, inputs=settings.public_inputs)
+    )
     distillation = {"weight": settings.consensus_weight}
-    return FedSoftLabel(public_set=public_inputs, student=student, distillation=distillation, **nodes, **chain)
+    return FedSoftLabel(public_set=public_set, student=student, distillation=distillation, **nodes, **chain)
 
 
 @app.main()

@@ -21,6 +21,7 @@ class Settings:
     learning_rate: float
     batch_size: int
     public_inputs: int
+    public_set: str
     free_riders: int
     consensus_weight: float
     reward: float
