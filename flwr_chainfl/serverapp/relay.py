@@ -29,7 +29,7 @@ log = logging.getLogger("flwr")
 BATCH = 100
 """Signed requests in one transaction."""
 
-WORK = 20_000
+WORK = 60_000
 """Labels in one transaction of a computation on chain; keeps it under 16.7 million gas (EIP-7825)."""
 
 
