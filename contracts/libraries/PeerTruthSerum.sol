@@ -55,8 +55,8 @@ library PeerTruthSerum {
         uint256[] memory table = beginTable(slices, classes);
         uint256 length = slices[0].length;
         for (uint256 start; start < length; start += WORD) {
-            tally(slices, weights, classes, start, table);
-            _credit(slices, weights, classes, start, table, cells);
+            tally(slices, weights, start, table);
+            _credit(slices, weights, start, table, cells);
         }
     }
 
@@ -123,12 +123,11 @@ library PeerTruthSerum {
     function tally(
         bytes[] memory slices,
         uint256[] memory weights,
-        uint256 classes,
         uint256 start,
         uint256[] memory table
     ) internal pure {
         assembly ("memory-safe") {
-            let stride := shl(5, add(classes, 1))
+            let stride := mload(table) // of a task, in bytes: 32 times K + 1, as many as the table has words
             let first := add(table, 0x20)
             let end := add(first, shl(5, stride))
             calldatacopy(first, calldatasize(), shl(5, stride)) // zeros
@@ -136,7 +135,7 @@ library PeerTruthSerum {
                 let weight := mload(add(weights, shl(5, i)))
                 if iszero(weight) { continue }
                 let labels := mload(add(add(mload(add(slices, shl(5, i))), 0x20), start))
-                for { let row := first } lt(row, end) { labels := shl(64, labels) } {
+                for { let row := first } lt(row, end) { labels := shl(128, labels) } {
                     let slot := add(row, shl(5, byte(0, labels)))
                     mstore(slot, add(mload(slot), weight))
                     row := add(row, stride)
@@ -161,6 +160,30 @@ library PeerTruthSerum {
                     slot := add(row, shl(5, byte(7, labels)))
                     mstore(slot, add(mload(slot), weight))
                     row := add(row, stride)
+                    slot := add(row, shl(5, byte(8, labels)))
+                    mstore(slot, add(mload(slot), weight))
+                    row := add(row, stride)
+                    slot := add(row, shl(5, byte(9, labels)))
+                    mstore(slot, add(mload(slot), weight))
+                    row := add(row, stride)
+                    slot := add(row, shl(5, byte(10, labels)))
+                    mstore(slot, add(mload(slot), weight))
+                    row := add(row, stride)
+                    slot := add(row, shl(5, byte(11, labels)))
+                    mstore(slot, add(mload(slot), weight))
+                    row := add(row, stride)
+                    slot := add(row, shl(5, byte(12, labels)))
+                    mstore(slot, add(mload(slot), weight))
+                    row := add(row, stride)
+                    slot := add(row, shl(5, byte(13, labels)))
+                    mstore(slot, add(mload(slot), weight))
+                    row := add(row, stride)
+                    slot := add(row, shl(5, byte(14, labels)))
+                    mstore(slot, add(mload(slot), weight))
+                    row := add(row, stride)
+                    slot := add(row, shl(5, byte(15, labels)))
+                    mstore(slot, add(mload(slot), weight))
+                    row := add(row, stride)
                 }
             }
         }
@@ -171,13 +194,12 @@ library PeerTruthSerum {
     function _credit(
         bytes[] memory slices,
         uint256[] memory weights,
-        uint256 classes,
         uint256 start,
         uint256[] memory table,
         uint256[] memory cells
     ) private pure {
         assembly ("memory-safe") {
-            let stride := shl(5, add(classes, 1))
+            let stride := mload(table)
             let first := add(table, 0x20)
             let end := add(first, shl(5, stride))
             let own := add(add(cells, 0x20), mul(stride, mload(slices)))
@@ -185,7 +207,7 @@ library PeerTruthSerum {
                 own := sub(own, stride)
                 let step := sub(shl(128, 1), mload(add(weights, shl(5, i))))
                 let labels := mload(add(add(mload(add(slices, shl(5, i))), 0x20), start))
-                for { let row := first } lt(row, end) { labels := shl(64, labels) } {
+                for { let row := first } lt(row, end) { labels := shl(128, labels) } {
                     let label := shl(5, byte(0, labels))
                     let cell := add(own, label)
                     mstore(cell, add(add(mload(cell), step), mload(add(row, label))))
@@ -215,6 +237,38 @@ library PeerTruthSerum {
                     mstore(cell, add(add(mload(cell), step), mload(add(row, label))))
                     row := add(row, stride)
                     label := shl(5, byte(7, labels))
+                    cell := add(own, label)
+                    mstore(cell, add(add(mload(cell), step), mload(add(row, label))))
+                    row := add(row, stride)
+                    label := shl(5, byte(8, labels))
+                    cell := add(own, label)
+                    mstore(cell, add(add(mload(cell), step), mload(add(row, label))))
+                    row := add(row, stride)
+                    label := shl(5, byte(9, labels))
+                    cell := add(own, label)
+                    mstore(cell, add(add(mload(cell), step), mload(add(row, label))))
+                    row := add(row, stride)
+                    label := shl(5, byte(10, labels))
+                    cell := add(own, label)
+                    mstore(cell, add(add(mload(cell), step), mload(add(row, label))))
+                    row := add(row, stride)
+                    label := shl(5, byte(11, labels))
+                    cell := add(own, label)
+                    mstore(cell, add(add(mload(cell), step), mload(add(row, label))))
+                    row := add(row, stride)
+                    label := shl(5, byte(12, labels))
+                    cell := add(own, label)
+                    mstore(cell, add(add(mload(cell), step), mload(add(row, label))))
+                    row := add(row, stride)
+                    label := shl(5, byte(13, labels))
+                    cell := add(own, label)
+                    mstore(cell, add(add(mload(cell), step), mload(add(row, label))))
+                    row := add(row, stride)
+                    label := shl(5, byte(14, labels))
+                    cell := add(own, label)
+                    mstore(cell, add(add(mload(cell), step), mload(add(row, label))))
+                    row := add(row, stride)
+                    label := shl(5, byte(15, labels))
                     cell := add(own, label)
                     mstore(cell, add(add(mload(cell), step), mload(add(row, label))))
                     row := add(row, stride)

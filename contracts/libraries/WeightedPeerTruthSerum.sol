@@ -56,7 +56,7 @@ library WeightedPeerTruthSerum {
         (bytes memory leader, uint256 half) = _leader(slices, votes);
         uint256 length = slices[0].length;
         for (uint256 start; start < length; start += PeerTruthSerum.WORD) {
-            PeerTruthSerum.tally(slices, votes, classes, start, table);
+            PeerTruthSerum.tally(slices, votes, start, table);
             uint256 tasks = length - start < PeerTruthSerum.WORD ? length - start : PeerTruthSerum.WORD;
             uint256 consensus = _consensus(table, classes, from + start, tasks, leader, start, half);
             _compare(slices, start, consensus, agreements);

@@ -106,8 +106,9 @@ contract TaskHandler is Cast, EventLedger {
                 if (active && (word >> (8 + i % 200)) & 1 == 1) selection[0] |= 1 << i;
             }
         }
+        bytes32 calibration = _commitmentToCalibration(task.round() + 1);
         vm.prank(task.requester());
-        task.nextRound(selection, _commitmentToCalibration(task.round() + 1));
+        task.nextRound(selection, calibration);
     }
 
     function commit(uint256 word) external audited {

@@ -167,8 +167,8 @@ def report(results: dict[str, list[Measured]], alone: list[float]) -> None:
     print(f"\n| gas, {CLIENTS} participants | weights | soft-labels |\n|---|---|---|")
     first, last = ([results[s][0].record["rounds"][i]["gas"] for s in ("weights", "soft-labels")] for i in (0, -1))
     for operation in first[1]:
-        cells = [(b if operation in b else a)[operation] for a, b in zip(first, last, strict=True)]
-        print(f"| {operation} | {cells[0]:,} | {cells[1]:,} |")
+        cells = [(b if operation in b else a).get(operation) for a, b in zip(first, last, strict=True)]
+        print(f"| {operation} | " + " | ".join("–" if gas is None else f"{gas:,}" for gas in cells) + " |")
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def above_chance(hits: int, *, items: int, classes: int, deviations: int = DEVIA
 
     hits: calibration items whose label was reported; items: m
 
-    Source: docs/protocols/README.md, "Calibration items".
+    Source: docs/protocols/soft-label.md, "Calibration".
     Choice: three standard deviations; with 10 classes a guesser passes 40 items with a probability of 0.005.
 
     >>> [above_chance(hits, items=40, classes=10) for hits in (4, 9, 10)]

@@ -151,8 +151,11 @@ def _draw(
         seed=int.from_bytes(secret, "big"),
     )
     (directory / "public-set-seed.txt").write_text(secret.hex() + "\n")
-    sheet = write_sheet(inputs, labels, directory / "public-set.png", classes=settings.classes)
-    log.info("Drew %d public inputs; some of them are in %s", len(inputs), sheet)
+    if inputs.ndim == 4 and inputs.shape[1] in (1, 3):
+        sheet = write_sheet(inputs, labels, directory / "public-set.png", classes=settings.classes)
+        log.info("Drew %d public inputs; some of them are in %s", len(inputs), sheet)
+    else:
+        log.info("Drew %d public inputs of shape %s, which are no pictures to show", len(inputs), inputs.shape[1:])
     provenance = {
         **asdict(settings),
         "sha256": hashlib.sha256(pack_array(inputs)).hexdigest(),

@@ -29,8 +29,8 @@ log = logging.getLogger("flwr")
 BATCH = 100
 """Signed requests in one transaction."""
 
-WORK = 60_000
-"""Labels in one transaction of a computation on chain; keeps it under 16.7 million gas (EIP-7825)."""
+WORK = 40_000
+"""Labels in one transaction of a computation on chain; keeps it under 16.7 million gas (EIP-7825), up to 400 reports."""
 
 
 
@@ -97,6 +97,7 @@ class Relay:
         settings = task.settings()
         self._on_chain = settings.onchain
         self.registry = None if settings.reputation == NOBODY else Registry(ledger.chain, settings.reputation)
+        self._unrecorded: list[tuple[int, list[Payment]]] = []
         self._gas: defaultdict[str, int] = defaultdict(int)
         self._events: list[tuple[str, dict[str, Any]]] = []
         self._stakes: dict[str, int] = {}
@@ -254,30 +255,35 @@ class Relay:
                     )
                     self._compute(posting, listed)
             except ContractError as error:
-                log.warning("Round %d is not paid: %s", posting.round_number, error)
+                log.warning("Round %d is not paid yet: %s", posting.round_number, error)
+            if self.task.round(posting.round_number).status not in (RoundStatus.PAID, RoundStatus.VOID):
+                left.append(posting)
                 continue
             paid = self._payments(posting.round_number)
             payments.extend(paid)
-            self._record(posting.round_number, paid)
+            if paid and self.registry is not None:
+                self._unrecorded.append((posting.round_number, paid))
         self.pending = left
+        self._record()
         return payments
 
-    def _record(self, round_number: int, paid: Sequence[Payment]) -> None:
-        """Enter a paid round in the registry of reputations; who is not entered is only not remembered."""
-        if self.registry is None or not paid:
-            return
-        ordered = sorted(paid, key=lambda one: address_order(one.participant))
-        result = Result(
-            participants=tuple(one.participant for one in ordered),
-            scores=tuple(one.score for one in ordered),
-            qualities=tuple(one.quality for one in ordered),
-        )
-        try:
-            for _ in range(0, len(ordered), BATCH):
-                receipt = self.task.record_reputation(round_number, result, count=BATCH)
-                self._count("recordReputation", receipt)
-        except ContractError as error:
-            log.warning("Round %d is not entered in the registry of reputations: %s", round_number, error)
+    def _record(self) -> None:
+        """Enter the paid rounds in the registry of reputations, in order; what is refused is tried again later."""
+        while self._unrecorded:
+            round_number, paid = self._unrecorded[0]
+            ordered = sorted(paid, key=lambda one: address_order(one.participant))
+            result = Result(
+                participants=tuple(one.participant for one in ordered),
+                scores=tuple(one.score for one in ordered),
+                qualities=tuple(one.quality for one in ordered),
+            )
+            try:
+                while self.task.round(round_number).recorded < len(ordered):
+                    self._count("recordReputation", self.task.record_reputation(round_number, result, count=BATCH))
+            except ContractError as error:
+                log.warning("Round %d is not entered in the registry of reputations yet: %s", round_number, error)
+                return
+            self._unrecorded.pop(0)
 
     def _compute(self, posting: Posting, listed: Result) -> None:
         """Publish the reports that a round's scores rest on, and let the contract compute them, step by step."""
