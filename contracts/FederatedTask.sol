@@ -249,7 +249,7 @@ contract FederatedTask is IFederatedTask, ReentrancyGuardTransient {
         r.revealDeadline = r.commitDeadline + _settings.revealSeconds;
         r.settleDeadline = r.revealDeadline + _settings.settleSeconds;
         r.status = RoundStatus.Open;
-        r.calibration = calibration;
+        if (calibration != 0) r.calibration = calibration;
         emit RoundOpened(opened, budget, r.forfeits, selected, r.commitDeadline, r.revealDeadline, calibration);
     }
 

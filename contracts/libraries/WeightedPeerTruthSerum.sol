@@ -58,8 +58,11 @@ library WeightedPeerTruthSerum {
         for (uint256 start; start < length; start += PeerTruthSerum.WORD) {
             PeerTruthSerum.tally(slices, votes, start, table);
             uint256 tasks = length - start < PeerTruthSerum.WORD ? length - start : PeerTruthSerum.WORD;
-            uint256 consensus = _consensus(table, classes, from + start, tasks, leader, start, half);
-            _compare(slices, start, consensus, agreements);
+            uint256 guess;
+            assembly ("memory-safe") {
+                guess := mload(add(add(leader, 0x20), start))
+            }
+            _compare(slices, start, _consensus(table, from + start, tasks, guess, half), agreements);
         }
     }
 
@@ -80,40 +83,32 @@ library WeightedPeerTruthSerum {
     }
 
     /// @dev The labels of up to 32 tasks, one a byte, 0 for those that are not there. A label with more than half of
-    ///      all votes needs no search, and the leader's mostly has them.
-    function _consensus(
-        uint256[] memory table,
-        uint256 classes,
-        uint256 task,
-        uint256 tasks,
-        bytes memory leader,
-        uint256 start,
-        uint256 half
-    ) private pure returns (uint256 consensus) {
+    ///      all votes needs no search, and what the leader says mostly has them.
+    function _consensus(uint256[] memory table, uint256 task, uint256 tasks, uint256 guess, uint256 half)
+        private
+        pure
+        returns (uint256 consensus)
+    {
         assembly ("memory-safe") {
-            let stride := shl(5, add(classes, 1))
-            let width := shl(5, classes)
             let row := add(table, 0x20)
-            let labels := mload(add(add(leader, 0x20), start))
+            let classes := sub(shr(5, mload(table)), 1)
             for { let j := 0 } lt(j, tasks) { j := add(j, 1) } {
-                let label := byte(j, labels)
+                let label := byte(j, guess)
                 if iszero(gt(mload(add(row, shl(5, label))), half)) {
                     let most := 0
-                    let winner := 0
-                    let offset := shl(5, mod(add(task, j), classes))
-                    for { let k := classes } k { k := sub(k, 1) } {
-                        let count := mload(add(row, offset))
+                    let k := mod(add(task, j), classes)
+                    for { let left := classes } left { left := sub(left, 1) } {
+                        let count := mload(add(row, shl(5, k)))
                         if gt(count, most) {
                             most := count
-                            winner := offset
+                            label := k
                         }
-                        offset := add(offset, 0x20)
-                        if eq(offset, width) { offset := 0 }
+                        k := add(k, 1)
+                        if eq(k, classes) { k := 0 }
                     }
-                    label := shr(5, winner)
                 }
                 consensus := or(consensus, shl(sub(248, shl(3, j)), label))
-                row := add(row, stride)
+                row := add(row, mload(table))
             }
         }
     }

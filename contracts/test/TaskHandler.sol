@@ -218,7 +218,7 @@ contract TaskHandler is Cast, EventLedger {
         word = _mix(word);
         uint32 round = _round(word);
         for (uint256 i; i < _people.length; ++i) {
-            if ((word >> (64 + i)) & 3 == 0) continue;
+            if ((word >> (64 + 3 * i)) & 7 == 0) continue;
             address person = _people[i];
             try task.publishReport(round, person, _digest(person, round), _report(person, round)) {} catch {}
         }
@@ -288,7 +288,7 @@ contract TaskHandler is Cast, EventLedger {
         vm.warp(vm.getBlockTimestamp() + (word & 256 == 0 ? word >> 16 & 63 : spans[(word >> 16) & 3] + 1));
     }
 
-    // The steps that bring a round to its posting, so that random play gets deep; each may still fail.
+    // The steps that bring a round to its posting or its computation, so that random play gets deep; each may still fail.
     function play(uint256 word) external {
         try this.start(word) {} catch {}
         try this.open(word) {} catch {}
@@ -303,11 +303,13 @@ contract TaskHandler is Cast, EventLedger {
         }
         if (!_s.onchain) {
             try this.post(word) {} catch {}
-            return;
+            if (word % 4 > 0) return;
+            try this.challenge(word) {} catch {}
+        } else if (word % 3 > 0) {
+            try this.calibrate(word) {} catch {}
         }
-        if (word % 3 > 0) try this.calibrate(word) {} catch {}
         if (word % 5 > 0) this.publish(word);
-        if (word % 7 > 3) try this.resolve(word) {} catch {}
+        if (word % 7 > 2) try this.resolve(word) {} catch {}
     }
 
     function selectors() external pure returns (bytes4[] memory list) {
