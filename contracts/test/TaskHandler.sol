@@ -79,9 +79,20 @@ contract TaskHandler is Cast, EventLedger {
     function depart(uint256 word) external audited {
         word = _mix(word);
         uint32 selected = task.roundOf(task.round()).selected;
-        vm.prank(_person(word));
+        address person = _person(word);
+        for (uint256 i; word & 256 == 0 && i < _people.length; ++i) {
+            if (_owesReveal(_people[i])) person = _people[i];
+        }
+        vm.prank(person);
         task.removeWorker();
         if (task.roundOf(task.round()).selected < selected) ++times["deselected"];
+    }
+
+    // Whether somebody could leave and would pay for a reveal that never came.
+    function _owesReveal(address person) private view returns (bool) {
+        uint32 round = task.memberOf(person).committedRound;
+        uint256 submission = uint256(task.submissionOf(round, person));
+        return round <= task.finalRounds() && submission != 0 && submission & 1 == 0;
     }
 
     function start(uint256) external audited {

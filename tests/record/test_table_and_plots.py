@@ -11,7 +11,7 @@ A, B = "0x" + "aa" * 20, "0x" + "bb" * 20
 
 def _participant(address: str, paid: int, **changes: Any) -> dict[str, Any]:
     return {
-        "address": address, "node": "1234567890", "samples": 50, "quality": 0.875, "score": str(2 * WAD),
+        "address": address, "node": "1234567890", "samples": 50, "quality": "875000000000000000", "score": str(2 * WAD),
         "paid": str(paid * WAD), "slashed": "0", "stake": str(100 * WAD), "reputation": None, **changes,
     }
 
