@@ -211,11 +211,11 @@ class _Audit:
                 expected = self._reputation(participant, settled.block)
                 yield from _differ(f"{where}, {participant}, reputation", entry["reputation"], expected)
 
-    def _reputation(self, participant: str, block: int | None = None) -> str | None:
-        """Return a participant's reputation as of a block, or now; None where none are kept."""
+    def _reputation(self, participant: str, block: int) -> str | None:
+        """Return a participant's reputation as of a block; None where none are kept."""
         if self._updates is None:
             return None
-        values = [v for b, p, v in self._updates if p == participant and (block is None or b <= block)]
+        values = [v for b, p, v in self._updates if p == participant and b <= block]
         return str(values[-1] if values else reputation(None))
 
     def _compare_consensus(
@@ -306,7 +306,8 @@ class _Audit:
             scores, qualities = self._scores[participant], self._qualities[participant]
             yield from _differ(f"{participant}, score", entry["score"], mean_text(scores))
             yield from _differ(f"{participant}, quality", entry["quality"], mean_text(qualities))
-            yield from _differ(f"{participant}, reputation", entry["reputation"], self._reputation(participant))
+            known = self._reputation(participant, self._record["ledger"]["block"])
+            yield from _differ(f"{participant}, reputation", entry["reputation"], known)
         yield from self._compare_money()
 
     def _compare_money(self) -> Iterator[Difference]:

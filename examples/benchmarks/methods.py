@@ -23,7 +23,7 @@ import torch
 from examples.benchmarks import report
 from examples.benchmarks.data import DATASETS, SPLITS, federate
 from examples.benchmarks.measure import Round, measure
-from examples.benchmarks.models import MODELS, count_parameters
+from examples.benchmarks.models import MODELS, PRECISIONS, count_parameters
 from examples.benchmarks.peers.dsfl import dsfl
 from examples.benchmarks.peers.fedavg import fedavg, fedprox
 from examples.benchmarks.peers.feddf import feddf
@@ -71,6 +71,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--proximal-mu", type=float, default=0.01, help="of FedProx")
     add("--set", nargs="+", default=[], metavar="KEY=VALUE", help="FedSoftLabel's `distillation`, values as JSON")
     add("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    add("--precision", choices=PRECISIONS, default="float32", help="of the models' arithmetic, for every method alike")
     add("--threads", type=int, help="of torch; all cores when left out")
     add("--out", type=Path, metavar="FILE.json", help="write every figure and the settings; rewritten after each run")
     add("--verbose", action="store_true", help="show Flower's log")
@@ -128,7 +129,7 @@ def make_task(options: argparse.Namespace, seed: int, scratch: Path) -> Task:
     return Task(
         data, budget, model=options.model, client_models=tuple(options.client_models), seed=seed,
         device=_device(options.device), scratch=scratch, proximal_mu=options.proximal_mu,
-        distillation=_settings(options.set),
+        distillation=_settings(options.set), precision=options.precision,
     )  # fmt: skip
 
 
@@ -141,7 +142,7 @@ def show(
         f"\n{options.dataset}, {split}, {task.clients} clients with {sum(len(p.labels) for p in data.private):,} private "
         f"images, {len(data.public.labels):,} public inputs, {len(data.test.labels):,} test images; {options.model} "
         f"({count_parameters(task.make_model()):,} parameters), {options.rounds} rounds, seeds "
-        f"{' '.join(map(str, options.seeds))}, {task.device}\n"
+        f"{' '.join(map(str, options.seeds))}, {options.precision}, {task.device}\n"
     )
     if results:
         print(report.summary(results))

@@ -11,6 +11,8 @@ from flwr_chainfl.errors import ConfigError
 class ConvNet(nn.Module):
     """Two convolutions with pooling, and one hidden layer: the quickstart's network, of any width.
 
+    Pooling comes before the activation, which gives the same numbers and takes half the time on a CPU.
+
     side: of the square grey images, in pixels; channels: of the convolutions; hidden: units before the classes
     """
 
@@ -18,8 +20,8 @@ class ConvNet(nn.Module):
         super().__init__()
         first, second = channels
         self.features = nn.Sequential(
-            nn.Conv2d(1, first, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
-            nn.Conv2d(first, second, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(1, first, 3, padding=1), nn.MaxPool2d(2), nn.ReLU(),
+            nn.Conv2d(first, second, 3, padding=1), nn.MaxPool2d(2), nn.ReLU(),
             nn.Flatten(),
         )  # fmt: skip
         self.head = nn.Sequential(
@@ -48,6 +50,25 @@ class Perceptron(nn.Module):
         return self.layers(x)
 
 
+class MixedPrecision(nn.Module):
+    """A model that computes in bfloat16 where torch's autocast does, with its weights and logits in float32.
+
+    Its state has the names of the model inside, so that it can take the model's place.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        for name, child in model.named_children():
+            self.add_module(name, child)
+        self._forward = type(model).forward
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the model's logits, float32 (batch, classes)."""
+        with torch.autocast(x.device.type, dtype=torch.bfloat16):
+            logits = self._forward(self, x)
+        return logits.float()
+
+
 MODELS = ("cnn-small", "cnn", "cnn-large", "mlp")
 _WIDTHS = {
     "cnn-small": ((16, 32), 32),
@@ -56,22 +77,31 @@ _WIDTHS = {
 }
 
 
-def make_model(name: str, *, side: int, classes: int = 10) -> nn.Module:
+PRECISIONS = ("float32", "bfloat16")
+
+
+def make_model(name: str, *, side: int, classes: int = 10, precision: str = "float32") -> nn.Module:
     """Return a new model by its name.
+
+    precision: ``bfloat16`` computes convolutions and products in it; twice as fast where the CPU or GPU has it
 
     Parameters at 28×28 pixels and 10 classes, and so at 4 bytes each what FedAvg sends:
 
     >>> {name: count_parameters(make_model(name, side=28)) for name in MODELS}
     {'cnn-small': 55338, 'cnn': 213940, 'cnn-large': 878730, 'mlp': 1863690}
 
-    Raises ConfigError when there is no such model.
+    Raises ConfigError when there is no such model or precision.
     """
-    if name == "mlp":
-        return Perceptron(side, classes)
-    if name not in _WIDTHS:
+    if precision not in PRECISIONS:
+        raise ConfigError(f"precision is {precision!r}; choose one of {', '.join(PRECISIONS)}")
+    if name not in MODELS:
         raise ConfigError(f"model is {name!r}; choose one of {', '.join(MODELS)}")
-    channels, hidden = _WIDTHS[name]
-    return ConvNet(side, classes, channels=channels, hidden=hidden)
+    if name == "mlp":
+        model: nn.Module = Perceptron(side, classes)
+    else:
+        channels, hidden = _WIDTHS[name]
+        model = ConvNet(side, classes, channels=channels, hidden=hidden)
+    return MixedPrecision(model) if precision == "bfloat16" else model
 
 
 def count_parameters(model: nn.Module) -> int:

@@ -66,6 +66,7 @@ class Task:
     def __init__(
         self, data: FederatedData, budget: Budget, *, model: str, client_models: tuple[str, ...], seed: int,
         device: torch.device, scratch: Path, proximal_mu: float, distillation: dict[str, Any],
+        precision: str = "float32",
     ) -> None:
         self.data = data
         self.budget = budget
@@ -83,7 +84,8 @@ class Task:
         self._initial: dict[str, nn.Module] = {}
         for name in sorted({model, *self._client_models}):
             torch.manual_seed(seed)
-            initial = make_model(name, side=data.test.images.shape[-1], classes=CLASSES)
+            side = data.test.images.shape[-1]
+            initial = make_model(name, side=side, classes=CLASSES, precision=precision)
             # convolutions on CPUs answer up to four times faster with channels last, whoever calls them
             self._initial[name] = initial.to(device, memory_format=torch.channels_last)
 
@@ -148,7 +150,7 @@ class Task:
         self, model: nn.Module, loss_of: Callable[[Tensor], Tensor], count: int, epochs: int, *, cosine: bool = False
     ) -> float:
         """Take Adam's steps over random batches of `count` rows."""
-        optimizer = torch.optim.Adam(model.parameters(), lr=self.budget.learning_rate)
+        optimizer = torch.optim.Adam(model.parameters(), lr=self.budget.learning_rate, fused=True)
         steps = epochs * -(-count // self.budget.batch_size)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(steps, 1)) if cosine else None
         total = torch.zeros((), device=self.device)

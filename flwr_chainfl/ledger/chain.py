@@ -102,13 +102,16 @@ class Chain:
             events=tuple(_event(entry) for entry in receipt["logs"]),
         )
 
-    def call(self, to: str | None, data: bytes) -> bytes:
-        """Run a call without a transaction and return its result; raises ContractError as `send` does."""
+    def call(self, to: str | None, data: bytes, *, block: int | None = None) -> bytes:
+        """Run a call without a transaction and return its result; raises ContractError as `send` does.
+
+        block: in whose state; the newest when left out
+        """
         request: dict[str, Any] = {"from": self.wallet.address, "data": data}
         if to is not None:
             request["to"] = to
         try:
-            return bytes(self.web3.eth.call(cast(TxParams, request)))
+            return bytes(self.web3.eth.call(cast(TxParams, request), "latest" if block is None else block))
         except (ContractLogicError, ValueError, Web3Exception) as error:
             raise _refusal(error) from error
 
@@ -120,6 +123,10 @@ class Chain:
     def has_code(self, address: str) -> bool:
         """Say whether there is a contract at an address."""
         return len(self.web3.eth.get_code(cast(Any, address))) > 0
+
+    def height(self) -> int:
+        """Return the number of the newest block."""
+        return int(self.web3.eth.block_number)
 
     def now(self) -> int:
         """Return the time of the next block, in seconds since 1970."""

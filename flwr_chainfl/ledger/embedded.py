@@ -97,12 +97,15 @@ class EmbeddedChain(Chain):
         self._append({"tx": raw.hex()})
         return receipt
 
-    def call(self, to: str | None, data: bytes) -> bytes:
-        """Run a call without a transaction and return its result; raises ContractError as `send` does."""
+    def call(self, to: str | None, data: bytes, *, block: int | None = None) -> bytes:
+        """Run a call without a transaction and return its result; raises ContractError as `send` does.
+
+        block: in whose state; the newest when left out
+        """
         request: dict[str, Any] = {"from": self._caller, "data": "0x" + data.hex(), "gas": BLOCK_GAS_LIMIT // 2,
                                    "to": to or ""}
         try:
-            return bytes.fromhex(str(self._tester.call(request))[2:])
+            return bytes.fromhex(str(self._tester.call(request, "latest" if block is None else block))[2:])
         except TransactionFailed as error:
             reason = error.args[0] if error.args else ""
             revert = "0x" + reason.hex() if isinstance(reason, bytes) else _hex_of(str(reason))

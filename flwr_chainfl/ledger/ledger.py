@@ -151,13 +151,7 @@ class Ledger:
         try:
             return self.chain.send(None, abi.encode_constructor(arguments))
         except ContractError as error:
-            raw = str(error.arguments.get("data", "0x"))
-            decoded = abi.decode_error(bytes.fromhex(raw[2:])) if len(raw) % 2 == 0 else None
-            if decoded is None:
-                raise
-            name, values = decoded
-            listed = ", ".join(f"{key} {value}" for key, value in values.items())
-            raise ContractError(f"{contract} cannot be deployed: {name} ({listed})", name=name, arguments=values) from error
+            raise explained(error, f"{contract} cannot be deployed", abi) from error
 
     def _token_view(self, token: str, function: str, *arguments: Any) -> tuple[Any, ...]:
         abi = load("TestToken")

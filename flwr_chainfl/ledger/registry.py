@@ -6,8 +6,12 @@ from typing import Any
 
 from eth_utils.address import to_checksum_address
 
+from flwr_chainfl.errors import ContractError
 from flwr_chainfl.ledger.abi import load
 from flwr_chainfl.ledger.chain import Chain, Receipt
+from flwr_chainfl.ledger.refusal import explained
+
+_REMEDIES = {"NotOwner": "run with the account that deployed the registry, or leave reputation's registry out for a new one"}
 
 
 class Registry:
@@ -20,15 +24,21 @@ class Registry:
 
     def authorise(self, task: str) -> Receipt:
         """Let a task enter what its participants did; the owner only."""
-        return self.chain.send(self.address, self._abi.encode_call("authorise", (task,)))
+        try:
+            return self.chain.send(self.address, self._abi.encode_call("authorise", (task,)))
+        except ContractError as error:
+            raise explained(error, "Reputation refused authorise", self._abi, remedies=_REMEDIES) from error
 
     def is_recorder(self, task: str) -> bool:
         """Say whether a task may enter what its participants did."""
         return bool(self._view("isRecorder", task)[0])
 
-    def reputation(self, participant: str) -> int:
-        """Return a participant's reputation, WAD; 0.35 for one that nothing is known of."""
-        return int(self._view("reputationOf", participant)[0])
+    def reputation(self, participant: str, *, block: int | None = None) -> int:
+        """Return a participant's reputation, WAD; 0.35 for one that nothing is known of.
+
+        block: as of which block; the newest when left out
+        """
+        return int(self._view("reputationOf", participant, block=block)[0])
 
     def rounds_known(self, participant: str) -> int:
         """Return of how many rounds a participant's qualities are known, up to 5."""
@@ -45,6 +55,6 @@ class Registry:
                 )
         return changes
 
-    def _view(self, function: str, *arguments: Any) -> tuple[Any, ...]:
-        data = self.chain.call(self.address, self._abi.encode_call(function, arguments))
+    def _view(self, function: str, *arguments: Any, block: int | None = None) -> tuple[Any, ...]:
+        data = self.chain.call(self.address, self._abi.encode_call(function, arguments), block=block)
         return self._abi.decode_result(function, data)

@@ -13,6 +13,7 @@ from flwr_chainfl.crypto import Domain, keccak256
 from flwr_chainfl.errors import ContractError
 from flwr_chainfl.ledger.abi import load
 from flwr_chainfl.ledger.chain import Chain, Receipt
+from flwr_chainfl.ledger.refusal import explained
 from flwr_chainfl.ledger.requests import CommitRequest, JoinRequest, Result, Reveal
 
 NO_HASH = bytes(32)
@@ -385,21 +386,7 @@ class Task:
         return self._abi.decode_result(function, data)
 
     def _explain(self, function: str, error: ContractError) -> ContractError:
-        raw = str(error.arguments.get("data", "0x"))
-        data = bytes.fromhex(raw[2:]) if len(raw) % 2 == 0 else b""
-        decoded = self._abi.decode_error(data) or self._token_abi.decode_error(data)
-        if decoded is None:
-            return ContractError(f"FederatedTask refused {function}: {error}")
-        name, arguments = decoded
-        listed = ", ".join(f"{key} {_shown(value)}" for key, value in arguments.items())
-        remedy = f"; {_REMEDIES[name]}" if name in _REMEDIES else ""
-        return ContractError(
-            f"FederatedTask refused {function}: {name} ({listed}){remedy}", name=name, arguments=arguments
-        )
-
-
-def _shown(value: object) -> str:
-    return "0x" + value.hex() if isinstance(value, bytes) else str(value)
+        return explained(error, f"FederatedTask refused {function}", self._abi, self._token_abi, remedies=_REMEDIES)
 
 
 def _checksummed(event: tuple[str, dict[str, Any]]) -> tuple[str, dict[str, Any]]:

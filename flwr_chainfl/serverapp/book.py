@@ -30,6 +30,7 @@ class Book:
     def __init__(self, record: RunRecord) -> None:
         self.record = record
         self._nodes: dict[str, int] = {}
+        self._addresses: dict[int, str] = {}
         self._members: dict[str, _Participant] = {}
         self._rounds: list[RoundLog] = []
 
@@ -38,14 +39,15 @@ class Book:
         bound = self._nodes.setdefault(address, node)
         if bound != node:
             raise SignatureError(f"{address} takes part from node {bound} already; give node {node} a key of its own")
+        self._addresses[node] = address
 
     def node(self, address: str) -> int | None:
         """Return the node of an address."""
         return self._nodes.get(address)
 
     def address(self, node: int) -> str | None:
-        """Return the address of a node."""
-        return next((address for address, bound in self._nodes.items() if bound == node), None)
+        """Return the address that a node took part with last."""
+        return self._addresses.get(node)
 
     def is_member(self, address: str) -> bool:
         """Say whether an address has joined the task."""
@@ -108,7 +110,8 @@ class Book:
     def write(self, relay: Relay, *, digest: bool) -> None:
         """Write run.json; `digest` reads the whole history of the task for its hash."""
         data = self.record.data
-        reputations = relay.reputations(list(self._members))
+        block = relay.ledger.chain.height()
+        reputations = relay.reputations(list(self._members), block=block)
         data["rounds"] = [log.as_dict() for log in self._rounds]
         data["participants"] = [
             {
@@ -140,6 +143,7 @@ class Book:
         }
         if digest:
             data["ledger"]["digest"] = relay.task.digest()
+        data["ledger"]["block"] = block
         self.record.write()
 
 

@@ -309,7 +309,8 @@ class ChainStrategy(Strategy):
         else:
             log.warning("The task stays open: one of its rounds is not settled")
         run.book.write(run.relay, digest=True)
-        run.relay.ledger.close()
+        if isinstance(self._ledger, str):  # one that was handed in may serve another task
+            run.relay.ledger.close()
         record = run.book.record
         plots = write_plots(record.data, record.directory)
         log.info("")
@@ -384,7 +385,7 @@ class ChainStrategy(Strategy):
             "settings": {k: v if isinstance(v, bool) else str(v) for k, v in asdict(settings).items()},
             "seed": self._seed,
         }
-        record.data["ledger"] = {"url": ledger.chain.url, "task": relay.task.address, "digest": None}
+        record.data["ledger"] = {"url": ledger.chain.url, "task": relay.task.address, "block": 0, "digest": None}
         run = _Run(Book(record), relay, store)
         run.book.write(relay, digest=False)
         atexit.register(self.close)

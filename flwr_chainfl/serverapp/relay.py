@@ -137,11 +137,14 @@ class Relay:
                 log.warning("The task cannot start yet: %s", error)
         return [request.participant for request in done]
 
-    def reputations(self, participants: Sequence[str]) -> dict[str, int]:
-        """Return what is known of participants, WAD by address; nobody where no registry is kept."""
+    def reputations(self, participants: Sequence[str], *, block: int | None = None) -> dict[str, int]:
+        """Return what is known of participants, WAD by address; nobody where no registry is kept.
+
+        block: as of which block; the newest when left out
+        """
         if self.registry is None:
             return {}
-        return {participant: self.registry.reputation(participant) for participant in participants}
+        return {participant: self.registry.reputation(participant, block=block) for participant in participants}
 
     def open_round(self, participants: Sequence[str], *, calibration: bytes = NO_HASH) -> None:
         """Open the ledger's next round for the participants that contribute.

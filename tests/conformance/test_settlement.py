@@ -10,7 +10,7 @@ from flwr_chainfl.ledger import Ledger, Result, RoundStatus
 from flwr_chainfl.reputation import record, reputation
 from flwr_chainfl.rewards import split
 from flwr_chainfl.scoring import WeightedPeerTruthSerum
-from tests.federation import POOL, Federation
+from tests.federation import POOL, Federation, guest
 
 CLASSES, TASKS = 4, 40
 SALT = b"\7" * 32
@@ -120,6 +120,8 @@ def test_a_paid_round_enters_the_registry_once_as_python_computes_it(ledger: Led
     with pytest.raises(ContractError, match=r"NotRecorder.*authorise"):
         federation.open()
     registry.authorise(federation.task.address)
+    with pytest.raises(ContractError, match=r"Reputation refused authorise: NotOwner .*account that deployed"):
+        guest(ledger, federation.wallets[0]).registry(registry.address).authorise(federation.task.address)
     assert registry.is_recorder(federation.task.address)
     reports = _revealed(federation)
     result = federation.result(reports)

@@ -1,6 +1,7 @@
 """The soft-label exchange over real client apps in one process: what travels, who counts, who is remembered."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -208,21 +209,26 @@ def test_a_bad_name_keeps_a_participant_out_and_a_good_one_does_not(tmp_path):
 
 
 def test_reputation_outlasts_the_task(tmp_path):
-    ledger = Ledger.open("embedded", seed=3)
+    ledger = Ledger.open("embedded", seed=3, log_file=tmp_path / "ledger.jsonl")
     registry = ledger.deploy_registry()
-    remembered = {}
+    remembered, directories = {}, []
     for name in ("first", "second"):
         strategy = soft_label_strategy(
             tmp_path / name, 4, ledger=ledger, reputation=Reputation(registry=registry.address), num_rounds=2
         )
         start(strategy, federation(4))
         record = record_of(strategy)
+        directories.append(strategy.run_directory)
         remembered[name] = {c["address"]: int(c["reputation"]) for c in record["rounds"][0]["contributions"]}
         if name == "first":
             after = {p["address"]: int(p["reputation"]) for p in record["participants"]}
     assert set(remembered["first"].values()) == {35 * WAD // 100}
     assert remembered["second"] == after
     assert all(value > 35 * WAD // 100 for value in after.values())
+    ledger.close()
+    for directory in directories:  # the second task changed reputations that the first one's record holds
+        shutil.copy(tmp_path / "ledger.jsonl", directory)
+        assert audit(directory) == []
 
 
 def test_without_reputation_nobody_has_one(tmp_path):

@@ -21,7 +21,8 @@ def main(grid: Grid, context: Context) -> None:
     _, public, held_out = load_splits(settings.public_inputs)
     torch.manual_seed(settings.seed)
     student = larger_cnn()
-    nodes = {name: settings.num_clients for name in ("min_train_nodes", "min_evaluate_nodes", "min_available_nodes")}
+    nodes = {name: settings.num_clients for name in ("min_available_nodes", "min_evaluate_nodes")}
+    nodes["min_train_nodes"] = max(3, settings.num_clients // 2)  # so that up to half may be left out for bad repute
     strategy = FedSoftLabel(
         public_set=public, student=student, num_rounds=settings.num_rounds, run_directory=settings.run_directory,
         seed=settings.seed, **nodes,

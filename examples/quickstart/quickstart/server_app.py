@@ -19,7 +19,8 @@ app = ServerApp()
 
 def make_strategy(settings: Settings, student: Net) -> Strategy:
     """Return the strategy that the run-config names."""
-    nodes = {name: settings.num_clients for name in ("min_train_nodes", "min_evaluate_nodes", "min_available_nodes")}
+    nodes = {name: settings.num_clients for name in ("min_available_nodes", "min_evaluate_nodes")}
+    nodes["min_train_nodes"] = max(3, settings.num_clients // 2)  # so that up to half may be left out for bad repute
     if settings.strategy == "fedavg":
         return FedAvg(**nodes)
     chain = {
