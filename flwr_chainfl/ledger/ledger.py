@@ -12,6 +12,7 @@ from flwr_chainfl.crypto import Domain, Wallet
 from flwr_chainfl.errors import ConfigError, ContractError, LedgerError, LedgerLogError
 from flwr_chainfl.ledger.abi import load
 from flwr_chainfl.ledger.chain import Chain, Receipt, RpcChain
+from flwr_chainfl.ledger.refusal import explained
 from flwr_chainfl.ledger.registry import Registry
 from flwr_chainfl.ledger.task import Settings, Task, settings_tuple
 
