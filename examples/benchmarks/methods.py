@@ -29,7 +29,7 @@ from examples.benchmarks.peers.fedavg import fedavg, fedprox
 from examples.benchmarks.peers.feddf import feddf
 from examples.benchmarks.peers.fedmd import fedmd, fedmd_labelled
 from examples.benchmarks.peers.local import local
-from examples.benchmarks.soft_label import soft_label
+from examples.benchmarks.soft_label import soft_label, soft_label_cvae
 from examples.benchmarks.task import Budget, Method, Task
 from flwr_chainfl.errors import ConfigError
 
@@ -42,8 +42,9 @@ METHODS: dict[str, Callable[[Task], Method]] = {
     "dsfl": dsfl,
     "local": local,
     "soft-label": soft_label,
+    "soft-label-cvae": soft_label_cvae,
 }
-_DEFAULT = [name for name in METHODS if name != "fedmd-labelled"]
+_DEFAULT = [name for name in METHODS if name not in ("fedmd-labelled", "soft-label-cvae")]
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:

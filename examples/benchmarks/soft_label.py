@@ -13,10 +13,18 @@ from flwr.clientapp import ClientApp
 from numpy.typing import NDArray
 from torch import nn
 
+from examples.benchmarks.data import CLASSES
 from examples.benchmarks.task import Method, Task, partition_of
 
 Predict = Callable[[nn.Module, NDArray[Any], Context], NDArray[np.float32]]
 """What a client reports of the public inputs."""
+
+
+def soft_label_cvae(task: Task) -> Method:
+    """FedSoftLabel without public inputs: as many as the others have are drawn from the clients' conditional VAEs."""
+    from flwr_chainfl import PseudoPublic
+
+    return soft_label(task, public_set=PseudoPublic(classes=CLASSES, inputs=len(task.data.public.labels)))
 
 
 def soft_label(task: Task, *, predict: Mapping[int, Predict] | None = None, **settings: Any) -> Method:
@@ -24,13 +32,13 @@ def soft_label(task: Task, *, predict: Mapping[int, Predict] | None = None, **se
 
     predict: what some partitions report in place of their models' predictions; settings: of FedSoftLabel
 
-    Choice: clients have the public inputs already, as under every other method, so that none are sent.
+    Choice: clients have real public inputs already, as under every other method, so that none are sent.
     """
     from flwr_chainfl import FedSoftLabel
 
     budget = task.budget
+    real = "public_set" not in settings
     strategy = FedSoftLabel(
-        public_set=task.data.public.images,
         student=task.make_model(),
         num_rounds=budget.rounds,
         seed=task.seed,
@@ -40,23 +48,30 @@ def soft_label(task: Task, *, predict: Mapping[int, Predict] | None = None, **se
             "student_epochs": budget.student_epochs,
             "learning_rate": budget.learning_rate,
             "batch_size": budget.batch_size,
-            "send_public_set": False,
+            "send_public_set": not real,
             **task.distillation,
         },
-        **{**task.nodes, **settings},
+        **{"public_set": task.data.public.images, **task.nodes, **settings},
     )
     others = predict or {}
     return Method(
         strategy,
-        [_app(task, partial(task.make_model, partition), others.get(partition)) for partition in range(task.clients)],
+        [
+            _app(task, partial(task.make_model, partition), others.get(partition), has_public=real)
+            for partition in range(task.clients)
+        ],
     )
 
 
-def _app(task: Task, own_model: partial[nn.Module], predict: Predict | None) -> ClientApp:
+def _app(task: Task, own_model: partial[nn.Module], predict: Predict | None, *, has_public: bool) -> ClientApp:
     """Return a client; under this strategy its functions are given its own weights."""
     from flwr_chainfl import ChainClientApp, consensus_term
 
-    app = ChainClientApp(model=own_model, public_set=task.data.public.images, predict=predict)
+    def own_data(context: Context) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        return task.data.private[partition_of(context)]
+
+    public = task.data.public.images if has_public else None
+    app = ChainClientApp(model=own_model, public_set=public, predict=predict, private_data=own_data)
 
     @app.train()
     def train(message: Message, context: Context) -> Message:

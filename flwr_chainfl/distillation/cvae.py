@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load, save
 from torch import Tensor, nn
 
-from flwr_chainfl.distillation.distill import best_device, device_of
+from flwr_chainfl.distillation.distill import adam, best_device, device_of
 from flwr_chainfl.errors import ConfigError, ModelError, PublicSetError, ReportError
 from flwr_chainfl.labels.histogram import label_distribution
 
@@ -160,7 +160,7 @@ def train_cvae(
     device = device_of(model)
     x = torch.from_numpy(np.ascontiguousarray(inputs, dtype=np.float32)).to(device)
     y = torch.from_numpy(np.ascontiguousarray(labels, dtype=np.int64)).to(device)
-    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
+    optimizer = adam(model, learning_rate=learning_rate)
     for epoch in range(1, epochs + 1):
         loss_sum = 0.0
         for batch in torch.split(torch.randperm(len(x)), batch_size):

@@ -47,7 +47,7 @@ def distill(
     device = device_of(model)
     x = torch.from_numpy(np.ascontiguousarray(inputs)).to(device)
     y = torch.from_numpy(np.ascontiguousarray(soft_labels)).to(device)
-    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, fused=device.type in _FUSED)
+    optimizer = adam(model, learning_rate=learning_rate)
     model.train()
     loss_sum = 0.0
     for _ in range(epochs):
@@ -84,6 +84,12 @@ def predict(model: nn.Module, inputs: NDArray[Any]) -> NDArray[np.float32]:
             parts.append(torch.softmax(logits.float(), dim=1).cpu().numpy())
     model.train(was_training)
     return np.concatenate(parts).astype(np.float32)
+
+
+def adam(model: nn.Module, *, learning_rate: float) -> torch.optim.Adam:
+    """Return Adam for a model, its steps in one kernel where torch has that."""
+    fused = device_of(model).type in _FUSED
+    return torch.optim.Adam(model.parameters(), lr=learning_rate, fused=fused)
 
 
 def class_count(model: nn.Module, inputs: NDArray[Any]) -> int:

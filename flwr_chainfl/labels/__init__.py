@@ -4,7 +4,7 @@ from flwr_chainfl.labels.aggregation import AGGREGATIONS, Aggregator, aggregate
 from flwr_chainfl.labels.bayes import Evidence, bayes_one_pass, bayes_two_pass
 from flwr_chainfl.labels.calibration import above_chance, pack_calibration, unpack_calibration, usable
 from flwr_chainfl.labels.codec import decode, encode, pack_units, unpack_units
-from flwr_chainfl.labels.confusion import Confusion, confusion
+from flwr_chainfl.labels.confusion import Confusion, class_competence, confusion
 from flwr_chainfl.labels.consensus import hard_labels, majority_vote, mean_soft_labels, validate_soft_labels
 from flwr_chainfl.labels.correction import CORRECTIONS, corrected
 from flwr_chainfl.labels.histogram import class_histogram, label_distribution, laplace_histogram
@@ -32,6 +32,7 @@ __all__ = [
     "agreement_weights",
     "bayes_one_pass",
     "bayes_two_pass",
+    "class_competence",
     "class_histogram",
     "confusion",
     "consensus_weights",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from flwr_chainfl.errors import ConfigError
 from flwr_chainfl.labels.bayes import bayes_one_pass, bayes_two_pass
-from flwr_chainfl.labels.confusion import confusion
+from flwr_chainfl.labels.confusion import class_competence, confusion
 from flwr_chainfl.labels.qualities import Aggregation, State
 from flwr_chainfl.labels.single_vote import majority, peer_weighted
 
@@ -32,6 +32,7 @@ AGGREGATIONS: Mapping[str, Aggregator] = MappingProxyType(
         "bayes-two-pass": bayes_two_pass,
         "peer-weighted": peer_weighted,
         "confusion": confusion,
+        "class-competence": class_competence,
     }
 )
 """All of them."""

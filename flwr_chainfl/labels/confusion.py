@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import isqrt
 from typing import Self
 
 import numpy as np
@@ -13,7 +14,7 @@ from flwr_chainfl.errors import ConfigError
 from flwr_chainfl.fixedpoint import WAD
 from flwr_chainfl.labels.binary_log import log2, power_of_minus
 from flwr_chainfl.labels.qualities import Aggregation, State, consensus_weights, select_rows
-from flwr_chainfl.labels.votes import tally, validate_reports, winners
+from flwr_chainfl.labels.votes import MICRO, tally, validate_reports, winners
 
 COUNT_UNIT = 1 << 10
 """One label, as the unit of counts and of posterior probabilities."""
@@ -86,6 +87,42 @@ def confusion(
         weights=consensus_weights(qualities, classes=classes),
         state=Confusion(counts),
     )
+
+
+def class_competence(
+    reports: NDArray[np.uint8], *, classes: int, state: State | None = None
+) -> Aggregation:
+    """Do as `confusion`, and let each participant count in each class as far as it tells that class apart.
+
+    With right_i(k) the labels k of participant i that are thought right, of those that it reported and of those that
+    are thought to be k, its competence is right_i(k) / √(reported_i(k) · actual_i(k)), the geometric mean of precision
+    and recall.
+
+    Use it where participants know different classes and do not learn from each other: once they have learnt the same
+    consensus, they know the same classes, and competences add noise.
+
+    reports, state: as for `confusion`
+    returns: as `confusion`, with competences
+
+    Raises ReportShapeError and ConfigError as `confusion` does.
+    Source: docs/protocols/soft-label.md, "Consensus".
+    Choice: one label of every kind is added, so that nobody counts nothing in a class that was rarely seen.
+
+    >>> knows_all, misses_2 = [0, 1, 2] * 30, [0, 1, 1] * 30
+    >>> found = class_competence(np.array([knows_all, knows_all, misses_2], dtype=np.uint8), classes=3)
+    >>> [[one // 10_000 for one in row] for row in found.competences]
+    [[93, 93, 93], [93, 93, 93], [93, 67, 10]]
+    """
+    found = confusion(reports, classes=classes, state=state)
+    assert isinstance(found.state, Confusion)
+    counts = found.state.counts + COUNT_UNIT
+    right = np.diagonal(counts, axis1=1, axis2=2).tolist()
+    reported, actual = counts.sum(axis=1).tolist(), counts.sum(axis=2).tolist()
+    competences = [
+        [isqrt(r * r * MICRO * MICRO // (s * a)) for r, s, a in zip(*rows, strict=True)]
+        for rows in zip(right, reported, actual, strict=True)
+    ]
+    return replace(found, competences=competences)
 
 
 def _remembered(state: State | None, participants: int, classes: int) -> NDArray[np.int64]:

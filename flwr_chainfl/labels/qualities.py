@@ -30,12 +30,14 @@ class Aggregation:
     labels: uint8 (tasks,), `NO_REPORT` (255) where nobody reported
     qualities: WAD, one a participant, 0 to 1: how often it is thought to be right
     weights: MICRO, one a participant, 0 to 1: what it should count in a mean of soft labels
+    competences: MICRO, (participants, classes), 0 to 1: how far that goes for each class; None where it is the same
     state: to be passed in the next round; None where nothing is remembered
     """
 
     labels: NDArray[np.uint8]
     qualities: list[int]
     weights: list[int]
+    competences: list[list[int]] | None = None
     state: State | None = None
 
 

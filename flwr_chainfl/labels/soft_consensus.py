@@ -13,7 +13,7 @@ _SMALLEST = 1e-9
 
 
 def weighted_soft_labels(
-    soft_labels: Iterable[NDArray[np.float32]], weights: Sequence[int]
+    soft_labels: Iterable[NDArray[np.float32]], weights: Sequence[int] | Sequence[Sequence[int]]
 ) -> NDArray[np.float32]:
     """Return the weighted mean of the participants' soft labels; all weights 0: the plain mean.
 
@@ -21,7 +21,7 @@ def weighted_soft_labels(
 
     soft_labels: float32 (tasks, classes) each, one a participant; the order decides the rounding, so pass them in
         ascending order of address
-    weights: one each, 0 or more, in any unit
+    weights: one each, or one for each class each; 0 or more, in any unit
     returns: float32 (tasks, classes), rows summing to 1
 
     Raises ReportShapeError when there are none, shapes differ or a weight is negative.
@@ -31,9 +31,11 @@ def weighted_soft_labels(
     >>> weighted_soft_labels([a, b], [3, 1]).tolist()
     [[0.75, 0.25]]
     """
-    if any(weight < 0 for weight in weights):
-        raise ReportShapeError(f"a participant has the weight {min(weights)}; weights are 0 or more")
-    shares = list(weights) if any(weights) else [1] * len(weights)
+    shares = np.array(weights, dtype=np.float64)
+    if (shares < 0).any():
+        raise ReportShapeError(f"a participant has the weight {int(shares.min())}; weights are 0 or more")
+    if not shares.any():
+        shares = np.ones(len(shares))
     total: NDArray[np.float64] | None = None
     for index, (one, share) in enumerate(zip(soft_labels, shares, strict=True)):
         if total is None:
@@ -42,8 +44,8 @@ def weighted_soft_labels(
             raise ReportShapeError(
                 f"soft labels {index} have shape {one.shape}, the first have {total.shape}; all must be equal"
             )
-        if share:
-            total += one * float(share)
+        if share.any():
+            total += one * share
     if total is None:
         raise ReportShapeError("0 soft label sets to average; at least 1 is needed")
     total /= total.sum(axis=1, keepdims=True)

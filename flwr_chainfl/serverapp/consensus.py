@@ -34,9 +34,13 @@ class Memory:
 
 @dataclass(frozen=True)
 class Formed:
-    """A consensus: float32 (tasks, classes); what each participant counted in it, MICRO; what to remember."""
+    """A consensus: float32 (tasks, classes); what each participant counted in it, MICRO; what to remember.
+
+    soft_labels: as they travel; unsharpened: before the entropy was reduced
+    """
 
     soft_labels: NDArray[np.float32]
+    unsharpened: NDArray[np.float32]
     weights: dict[str, int]
     memory: Memory
 
@@ -105,9 +109,19 @@ class ConsensusRule:
                     address: weight * standing.reputations.get(address, WAD) // WAD
                     for address, weight in zip(addresses, aggregated.weights, strict=True)
                 }
-                formed = labels.weighted_soft_labels(soft_labels, _in_order(reports, counted))
+                formed = labels.weighted_soft_labels(soft_labels, _shares(reports, addresses, counted, aggregated))
         sharpened = labels.reduce_entropy(formed, temperature=self.entropy_temperature)
-        return Formed(sharpened, {address: counted.get(address, 0) for address, _ in reports}, kept)
+        return Formed(sharpened, formed, {address: counted.get(address, 0) for address, _ in reports}, kept)
+
+
+def _shares(
+    reports: Sequence[tuple[str, bytes]], addresses: Sequence[str], counted: dict[str, int], found: labels.Aggregation
+) -> Sequence[int] | Sequence[Sequence[int]]:
+    """Return what each counts, in the order of the reports; by class where the aggregation tells classes apart."""
+    if found.competences is None:
+        return _in_order(reports, counted)
+    rows = {a: [counted[a] * c for c in row] for a, row in zip(addresses, found.competences, strict=True)}
+    return [rows.get(address, [0] * len(found.competences[0])) for address, _ in reports]
 
 
 def _in_order(reports: Sequence[tuple[str, bytes]], counted: dict[str, int]) -> list[int]:

@@ -281,7 +281,7 @@ class SoftLabels:
         distillation.distill(
             self.student,
             self.public_set,
-            self._consensus_form.unpack(stored),
+            formed.unsharpened,
             epochs=self._student_epochs,
             learning_rate=self._learning_rate,
             batch_size=self._batch_size,

@@ -9,8 +9,17 @@ from hypothesis import strategies as st
 from examples.benchmarks.label_scenarios import CLASSES, scenario, skilled_reports
 from flwr_chainfl.errors import ConfigError
 from flwr_chainfl.fixedpoint import WAD
-from flwr_chainfl.labels import NO_REPORT, Confusion, bayes_two_pass, confusion, majority, peer_weighted
+from flwr_chainfl.labels import (
+    NO_REPORT,
+    Confusion,
+    bayes_two_pass,
+    class_competence,
+    confusion,
+    majority,
+    peer_weighted,
+)
 from flwr_chainfl.labels.binary_log import LOG_UNIT, POWER_UNIT, log2, power_of_minus
+from flwr_chainfl.labels.votes import MICRO
 
 from .test_aggregation import matrices
 
@@ -197,3 +206,19 @@ def test_logarithms_are_right_to_the_unit(value: int) -> None:
 def test_powers_of_two_are_right_to_the_unit(log: int) -> None:
     exact = 2 ** (-log / LOG_UNIT) * POWER_UNIT
     assert exact - 2 < int(power_of_minus(np.array([log]))[0]) <= exact + 1e-6
+
+
+def test_who_knows_a_class_counts_in_it():
+    generator = np.random.default_rng(5)
+    truth = generator.integers(0, 4, 800).astype(np.uint8)
+    low, high = truth.copy(), truth.copy()
+    low[truth >= 2] = generator.integers(0, 2, int((truth >= 2).sum()))
+    high[truth < 2] = generator.integers(2, 4, int((truth < 2).sum()))
+    found = class_competence(np.stack([low, low, high, high]), classes=4)
+    competences = np.array(found.competences)
+    assert competences.shape == (4, 4)
+    assert (competences >= 0).all()
+    assert (competences <= MICRO).all()
+    assert (competences[:2, :2] > 3 * competences[:2, 2:]).all()
+    assert (competences[2:, 2:] > 3 * competences[2:, :2]).all()
+    assert found.labels.tolist() == confusion(np.stack([low, low, high, high]), classes=4).labels.tolist()

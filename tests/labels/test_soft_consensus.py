@@ -53,3 +53,9 @@ def test_a_low_temperature_sharpens_and_one_changes_nothing():
     assert sharp == pytest.approx(squared / squared.sum(axis=1, keepdims=True), abs=1e-5)
     with pytest.raises(ConfigError, match="temperature is 0"):
         reduce_entropy(consensus, temperature=0)
+
+
+def test_weights_may_differ_by_class():
+    a, b = (np.array([[0.5, 0.5]], dtype=np.float32), np.array([[0.25, 0.75]], dtype=np.float32))
+    found = weighted_soft_labels([a, b], [[2, 0], [0, 1]])
+    assert found.tolist() == [[np.float32(1 / 1.75), np.float32(0.75 / 1.75)]]
