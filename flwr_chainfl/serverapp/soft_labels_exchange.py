@@ -49,8 +49,8 @@ class SoftLabels:
     consensus : str
         How the reports become one; the names are those of `ConsensusRule`.
     entropy_temperature : float
-        Sharpens the consensus below 1; 1 leaves it as it is. On strongly skewed data 0.5 helps the clients' own models
-        (not the student), which learn flat labels and are soon drawn back to their own classes.
+        Sharpens what the clients learn below 1; 1 leaves it as it is. On strongly skewed data a mean is flat, and clients
+        that learn flat labels are soon drawn back to their own classes. The student learns the consensus unsharpened.
     correction : str
         ``own-mean`` takes each report's own class prior out of it before it is committed to; ``none``.
     report_bits, consensus_bits : int
@@ -85,7 +85,7 @@ class SoftLabels:
         *,
         known_labels: ArrayLike | None = None,
         consensus: str = "confusion",
-        entropy_temperature: float = 1.0,
+        entropy_temperature: float = 0.5,
         correction: str = "own-mean",
         report_bits: int = 8,
         consensus_bits: int = 8,
