@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {IFederatedTask} from "../interfaces/IFederatedTask.sol";
 import {LabelScorer} from "../scorers/LabelScorer.sol";
 import {WeightedPeerTruthSerumScorer} from "../scorers/WeightedPeerTruthSerumScorer.sol";
+import {Shipped} from "./Shipped.sol";
 import {TaskTest} from "./TaskTest.sol";
 
 /// @title Tasks whose right label the requester knows, committed to before a round and revealed after the reports.
@@ -24,7 +25,7 @@ contract CalibrationsTest is TaskTest {
     }
 
     function _makeScorer() internal override returns (LabelScorer) {
-        return new WeightedPeerTruthSerumScorer(3, 12, 1);
+        return Shipped.weightedPeerTruthSerumScorer(3, 12, 1);
     }
 
     function _report(uint256 i) internal pure override returns (bytes memory) {

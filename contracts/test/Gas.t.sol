@@ -7,6 +7,7 @@ import {FederatedTask} from "../FederatedTask.sol";
 import {IFederatedTask} from "../interfaces/IFederatedTask.sol";
 import {Reputation} from "../Reputation.sol";
 import {WeightedPeerTruthSerumScorer} from "../scorers/WeightedPeerTruthSerumScorer.sol";
+import {Shipped} from "./Shipped.sol";
 import {TaskTest} from "./TaskTest.sol";
 
 /// @title What each operation costs, as a transaction of its own: base fee, calldata and refunds included.
@@ -19,7 +20,7 @@ contract GasTest is TaskTest {
     uint256 private constant WORK = 110_000;
 
     bool private onchain;
-    Reputation private reputation = new Reputation();
+    Reputation private reputation = Shipped.reputation();
 
     function setUp() public override {
         super.setUp();
@@ -256,7 +257,7 @@ contract GasTest is TaskTest {
     }
 
     function _use(uint256 labels) private {
-        scorer = new WeightedPeerTruthSerumScorer(CLASSES, labels, DEVIATIONS);
+        scorer = Shipped.weightedPeerTruthSerumScorer(CLASSES, labels, DEVIATIONS);
         task = _deploy(_settings());
         _fund(task);
     }

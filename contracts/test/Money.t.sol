@@ -9,6 +9,7 @@ import {TestToken} from "../TestToken.sol";
 import {IFederatedTask} from "../interfaces/IFederatedTask.sol";
 import {Proportional} from "../schedules/Proportional.sol";
 import {WeightedPeerTruthSerumScorer} from "../scorers/WeightedPeerTruthSerumScorer.sol";
+import {Shipped} from "./Shipped.sol";
 import {TaskHandler} from "./TaskHandler.sol";
 
 /// @title Whatever anybody calls in whatever order: no unit of money appears, vanishes, changes hands or stays locked.
@@ -172,11 +173,11 @@ abstract contract MoneyTest is Test {
     }
 
     function _begin() private {
-        token = new TestToken();
+        token = Shipped.testToken();
         IFederatedTask.Settings memory s;
         s.token = address(token);
-        s.scorer = address(new WeightedPeerTruthSerumScorer(3, 6, 1));
-        s.schedule = address(new Proportional(0));
+        s.scorer = address(Shipped.weightedPeerTruthSerumScorer(3, 6, 1));
+        s.schedule = address(Shipped.proportional(0));
         s.minimumStake = 10 ether;
         s.bond = BOND;
         s.slashPerScore = 3 ether;
@@ -190,10 +191,10 @@ abstract contract MoneyTest is Test {
         s.missingSlashBps = 1_500;
         s.lateJoin = true;
         s.onchain = _onchain();
-        Reputation reputation = new Reputation();
+        Reputation reputation = Shipped.reputation();
         s.reputation = address(reputation);
         vm.prank(requester);
-        task = new FederatedTask(s);
+        task = Shipped.federatedTask(s);
         reputation.authorise(address(task));
 
         uint256[] memory keys = new uint256[](6);

@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {IFederatedTask} from "../interfaces/IFederatedTask.sol";
 import {LabelScorer} from "../scorers/LabelScorer.sol";
 import {WeightedPeerTruthSerumScorer} from "../scorers/WeightedPeerTruthSerumScorer.sol";
+import {Shipped} from "./Shipped.sol";
 import {TaskTest} from "./TaskTest.sol";
 
 /// @title A task whose contract computes the scores of every round.
@@ -16,7 +17,7 @@ contract OnchainTest is TaskTest {
     uint32 private round;
 
     function _makeScorer() internal override returns (LabelScorer) {
-        return new WeightedPeerTruthSerumScorer(3, 12, 0);
+        return Shipped.weightedPeerTruthSerumScorer(3, 12, 0);
     }
 
     function _settings() internal view override returns (IFederatedTask.Settings memory s) {

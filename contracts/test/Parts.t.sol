@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {FederatedTask} from "../FederatedTask.sol";
 import {IFederatedTask} from "../interfaces/IFederatedTask.sol";
 import {IScorer} from "../interfaces/IScorer.sol";
+import {Shipped} from "./Shipped.sol";
 import {TaskTest} from "./TaskTest.sol";
 import {FailingScorer} from "./doubles/FailingScorer.sol";
 import {FailingSchedule} from "./doubles/FailingSchedule.sol";
@@ -118,7 +119,7 @@ contract PartsTest is TaskTest {
         assertEq(task.formula(), "PeerTruthSerum/1");
         IFederatedTask.Settings memory s = _settings();
         vm.expectRevert(bytes("gone"));
-        new FederatedTask(s);
+        Shipped.federatedTask(s);
     }
 
     function _use(IFederatedTask.Settings memory s) private {

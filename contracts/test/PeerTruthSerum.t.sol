@@ -7,6 +7,7 @@ import {LabelScorer} from "../scorers/LabelScorer.sol";
 import {PeerTruthSerumScorer} from "../scorers/PeerTruthSerumScorer.sol";
 import {PeerTruthSerum} from "../libraries/PeerTruthSerum.sol";
 import {NaivePeerTruthSerum} from "./NaivePeerTruthSerum.sol";
+import {Shipped} from "./Shipped.sol";
 
 /// @title The peer truth serum against a slow reference, vectors computed by hand, and its bounds.
 contract PeerTruthSerumTest is Test {
@@ -118,7 +119,7 @@ contract PeerTruthSerumTest is Test {
         uint8 where,
         bytes memory junk
     ) public {
-        PeerTruthSerumScorer scorer = new PeerTruthSerumScorer(4, 16);
+        PeerTruthSerumScorer scorer = Shipped.peerTruthSerumScorer(4, 16);
         uint256 count = bound(n, 3, 6);
         if (junk.length == 16) junk[uint8(where) % 16] = 0x04;
         bytes[] memory reports = _random(seed, count, 16, 4);
@@ -139,14 +140,14 @@ contract PeerTruthSerumTest is Test {
         for (uint256 i; i < 2; ++i) {
             uint256 classes = i == 0 ? 1 : 256;
             vm.expectRevert(abi.encodeWithSelector(LabelScorer.ClassesOutOfRange.selector, classes, 2, 255));
-            new PeerTruthSerumScorer(classes, 1);
+            Shipped.peerTruthSerumScorer(classes, 1);
         }
         for (uint256 i; i < 2; ++i) {
             uint256 tasks = i == 0 ? 0 : 24_576;
             vm.expectRevert(abi.encodeWithSelector(LabelScorer.TasksOutOfRange.selector, tasks, 1, 24_575));
-            new PeerTruthSerumScorer(2, tasks);
+            Shipped.peerTruthSerumScorer(2, tasks);
         }
-        assertEq(new PeerTruthSerumScorer(255, 24_575).tasks(), 24_575);
+        assertEq(Shipped.peerTruthSerumScorer(255, 24_575).tasks(), 24_575);
     }
 
     function _random(uint256 seed, uint256 n, uint256 tasks, uint256 classes)

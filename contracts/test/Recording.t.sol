@@ -6,13 +6,19 @@ import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/Reentrancy
 import {FederatedTask} from "../FederatedTask.sol";
 import {Reputation} from "../Reputation.sol";
 import {IFederatedTask} from "../interfaces/IFederatedTask.sol";
-import {PeerTruthSerum} from "../libraries/PeerTruthSerum.sol";
+import {Shipped} from "./Shipped.sol";
 import {TaskTest} from "./TaskTest.sol";
 import {UnreliableReputation} from "./doubles/UnreliableReputation.sol";
 
 /// @title Paid rounds on their way into the registry of reputations.
 contract RecordingTest is TaskTest {
-    Reputation private registry = new Reputation();
+    Reputation private registry = Shipped.reputation();
+    int256[] private scoresOfFour; // so that recording them takes one call, of which a test can expect something
+
+    function setUp() public override {
+        super.setUp();
+        scoresOfFour = _rightScores(4);
+    }
 
     function _settings() internal view override returns (IFederatedTask.Settings memory s) {
         s = super._settings();
@@ -182,10 +188,8 @@ contract RecordingTest is TaskTest {
     }
 
     function _record(uint32 round, uint32 count) private {
-        // Without a call to the scorer, so that a test can expect something of the next one.
-        int256[] memory scores = PeerTruthSerum.score(_reports(4), 3);
         vm.prank(stranger);
-        task.recordReputation(round, _who(4), scores, _rightQualities(4), count);
+        task.recordReputation(round, _who(4), scoresOfFour, _rightQualities(4), count);
     }
 
     function _useUnreliable() private returns (UnreliableReputation unreliable) {

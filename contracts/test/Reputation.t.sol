@@ -5,10 +5,11 @@ import {Test} from "forge-std/Test.sol";
 
 import {Reputation} from "../Reputation.sol";
 import {IReputation} from "../interfaces/IReputation.sol";
+import {Shipped} from "./Shipped.sol";
 
 /// @title The registry of reputations: vectors computed by hand from its formulas, and who may record.
 contract ReputationTest is Test {
-    Reputation private registry = new Reputation();
+    Reputation private registry = Shipped.reputation();
     address private task = makeAddr("task");
     address private other = makeAddr("other task");
     address private person = makeAddr("person");

@@ -6,6 +6,7 @@ import {PeerTruthSerumScorer} from "../scorers/PeerTruthSerumScorer.sol";
 import {SampleCountScorer} from "../scorers/SampleCountScorer.sol";
 import {WeightedPeerTruthSerumScorer} from "../scorers/WeightedPeerTruthSerumScorer.sol";
 import {Games} from "./Games.sol";
+import {Shipped} from "./Shipped.sol";
 
 /// @title Scoring stored reports in steps gives what scoring them at once gives, however it is cut.
 contract ResumingTest is Games {
@@ -15,13 +16,13 @@ contract ResumingTest is Games {
         (n, tasks, classes) = (bound(n, 0, 9), bound(tasks, 1, 100), bound(classes, 2, 255));
         bytes memory calibration = _calibration(seed, seed % 12, tasks, classes);
         IScorer scorer = seed % 8 == 0
-            ? IScorer(new PeerTruthSerumScorer(classes, tasks))
-            : new WeightedPeerTruthSerumScorer(classes, tasks, seed % 3);
+            ? IScorer(Shipped.peerTruthSerumScorer(classes, tasks))
+            : Shipped.weightedPeerTruthSerumScorer(classes, tasks, seed % 3);
         _assertStepsEqual(scorer, _reports(seed, n, tasks, classes), calibration, seed, bound(cut, 0, 2 * n * tasks));
     }
 
     function test_smallest_steps_give_what_one_call_gives() public {
-        IScorer scorer = new WeightedPeerTruthSerumScorer(10, 100, 1);
+        IScorer scorer = Shipped.weightedPeerTruthSerumScorer(10, 100, 1);
         bytes[] memory reports = _reports(7, 8, 100, 10);
         for (uint256 i; i < 8; ++i) {
             if (reports[i].length != 100) reports[i] = new bytes(100);
@@ -35,7 +36,7 @@ contract ResumingTest is Games {
         address[] memory pointers = _store(reports);
         (reports[1], pointers[1]) = ("", address(0));
         reports[4] = "";
-        IScorer scorer = new WeightedPeerTruthSerumScorer(4, 40, 1);
+        IScorer scorer = Shipped.weightedPeerTruthSerumScorer(4, 40, 1);
         (int256[] memory expected,) = scorer.score(reports, new uint64[](6), "");
         pointers[4] = makeAddr("nobody");
         (int256[] memory scores,,) = _inSteps(scorer, pointers, "", 3, 100);
@@ -43,7 +44,7 @@ contract ResumingTest is Games {
     }
 
     function test_result_that_used_up_the_work_is_delivered_by_the_next_call() public {
-        IScorer scorer = new WeightedPeerTruthSerumScorer(4, 40, 1);
+        IScorer scorer = Shipped.weightedPeerTruthSerumScorer(4, 40, 1);
         address[] memory pointers = _store(_reports(1, 5, 40, 4));
         uint64[] memory samples = new uint64[](5);
         (bool done, bytes memory progress,,) = scorer.resume(pointers, samples, "", "", 0);
@@ -60,7 +61,7 @@ contract ResumingTest is Games {
     }
 
     function test_steps_do_the_work_they_are_given() public {
-        IScorer scorer = new WeightedPeerTruthSerumScorer(4, 2_000, 1);
+        IScorer scorer = Shipped.weightedPeerTruthSerumScorer(4, 2_000, 1);
         address[] memory pointers = _store(_reports(2, 5, 2_000, 4));
         (,, uint256 steps) = _inSteps(scorer, pointers, "", 2, 1);
         assertGe(steps, 3 * 63);
@@ -74,7 +75,7 @@ contract ResumingTest is Games {
     }
 
     function testFuzz_sample_counts_of_stored_reports(uint64[] memory counts, uint64 declared, bytes memory junk) public {
-        SampleCountScorer scorer = new SampleCountScorer();
+        SampleCountScorer scorer = Shipped.sampleCountScorer();
         uint256 n = counts.length > 8 ? 8 : counts.length;
         bytes[] memory reports = new bytes[](n + 1);
         uint64[] memory samples = new uint64[](n + 1);

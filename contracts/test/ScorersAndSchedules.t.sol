@@ -5,13 +5,14 @@ import {Test} from "forge-std/Test.sol";
 
 import {Proportional} from "../schedules/Proportional.sol";
 import {SampleCountScorer} from "../scorers/SampleCountScorer.sol";
+import {Shipped} from "./Shipped.sol";
 
 /// @title Proportional pay and the sample-count score.
 contract ScorersAndSchedulesTest is Test {
-    SampleCountScorer private counter = new SampleCountScorer();
+    SampleCountScorer private counter = Shipped.sampleCountScorer();
 
     function testFuzz_scores_below_the_minimum_earn_nothing(uint96 budget, uint64 minimum, int72[] memory raw) public {
-        Proportional schedule = new Proportional(int256(uint256(minimum)));
+        Proportional schedule = Shipped.proportional(int256(uint256(minimum)));
         int256[] memory scores = new int256[](raw.length > 30 ? 30 : raw.length);
         uint256 earners;
         for (uint256 i; i < scores.length; ++i) {
@@ -28,7 +29,7 @@ contract ScorersAndSchedulesTest is Test {
     }
 
     function test_score_at_the_minimum_earns() public {
-        Proportional schedule = new Proportional(0.5 ether);
+        Proportional schedule = Shipped.proportional(0.5 ether);
         int256[] memory scores = new int256[](3);
         (scores[0], scores[1], scores[2]) = (0.5 ether, 0.5 ether - 1, 1.5 ether);
         uint256[] memory amounts = schedule.split(100, scores);
@@ -39,7 +40,7 @@ contract ScorersAndSchedulesTest is Test {
 
     function test_negative_minimum_is_refused() public {
         vm.expectRevert(abi.encodeWithSelector(Proportional.NegativeMinimumScore.selector, int256(-1)));
-        new Proportional(-1);
+        Shipped.proportional(-1);
     }
 
     function testFuzz_sample_count_scores_up_to_what_was_declared(uint64 claimed, uint64 declared) public view {

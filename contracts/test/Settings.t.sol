@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {FederatedTask} from "../FederatedTask.sol";
 import {TestToken} from "../TestToken.sol";
 import {IFederatedTask} from "../interfaces/IFederatedTask.sol";
+import {Shipped} from "./Shipped.sol";
 import {TaskTest} from "./TaskTest.sol";
 
 /// @title Deploying, funding and starting a task.
@@ -34,7 +35,7 @@ contract SettingsTest is TaskTest {
         s.maximumMembers = 401;
         _assertTooLarge(s, "maximumMembers", 401, 400);
         s.maximumMembers = 400;
-        new FederatedTask(s);
+        Shipped.federatedTask(s);
     }
 
     function test_settings_are_kept_as_given() public view {
@@ -99,13 +100,13 @@ contract SettingsTest is TaskTest {
         private
     {
         vm.expectRevert(abi.encodeWithSelector(IFederatedTask.SettingTooSmall.selector, name, value, minimum));
-        new FederatedTask(s);
+        Shipped.federatedTask(s);
     }
 
     function _assertTooLarge(IFederatedTask.Settings memory s, string memory name, uint256 value, uint256 maximum)
         private
     {
         vm.expectRevert(abi.encodeWithSelector(IFederatedTask.SettingTooLarge.selector, name, value, maximum));
-        new FederatedTask(s);
+        Shipped.federatedTask(s);
     }
 }

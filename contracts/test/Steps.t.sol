@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {IFederatedTask} from "../interfaces/IFederatedTask.sol";
 import {LabelScorer} from "../scorers/LabelScorer.sol";
 import {WeightedPeerTruthSerumScorer} from "../scorers/WeightedPeerTruthSerumScorer.sol";
+import {Shipped} from "./Shipped.sol";
 import {TaskTest} from "./TaskTest.sol";
 
 /// @title Disputes that take several transactions to compute.
@@ -20,7 +21,7 @@ contract StepsTest is TaskTest {
     }
 
     function _makeScorer() internal override returns (LabelScorer) {
-        return new WeightedPeerTruthSerumScorer(3, 12, 1);
+        return Shipped.weightedPeerTruthSerumScorer(3, 12, 1);
     }
 
     function test_false_posting_is_overturned_in_many_steps_and_changes_nobodys_pay() public {

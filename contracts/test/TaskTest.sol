@@ -12,6 +12,7 @@ import {WeightedPeerTruthSerum} from "../libraries/WeightedPeerTruthSerum.sol";
 import {Proportional} from "../schedules/Proportional.sol";
 import {LabelScorer} from "../scorers/LabelScorer.sol";
 import {PeerTruthSerumScorer} from "../scorers/PeerTruthSerumScorer.sol";
+import {Shipped} from "./Shipped.sol";
 import {Signer} from "./Signer.sol";
 
 /// @title The set-up of the task's tests: a funded task, people with keys and reports, and the steps of a round.
@@ -44,16 +45,16 @@ abstract contract TaskTest is Test, Signer {
     mapping(address person => uint256) internal keys;
 
     function setUp() public virtual {
-        token = new TestToken();
+        token = Shipped.testToken();
         scorer = _makeScorer();
-        schedule = new Proportional(0);
+        schedule = Shipped.proportional(0);
         _makePeople(6);
         task = _deploy(_settings());
         _fund(task);
     }
 
     function _makeScorer() internal virtual returns (LabelScorer) {
-        return new PeerTruthSerumScorer(3, 12);
+        return Shipped.peerTruthSerumScorer(3, 12);
     }
 
     // The parameters of the task, for a test to change.
@@ -76,7 +77,7 @@ abstract contract TaskTest is Test, Signer {
 
     function _deploy(IFederatedTask.Settings memory s) internal virtual returns (FederatedTask deployed) {
         vm.prank(requester);
-        deployed = new FederatedTask(s);
+        deployed = Shipped.federatedTask(s);
     }
 
     // Add people, with money, in order.

@@ -7,6 +7,7 @@ import {PeerTruthSerumScorer} from "../scorers/PeerTruthSerumScorer.sol";
 import {WeightedPeerTruthSerumScorer} from "../scorers/WeightedPeerTruthSerumScorer.sol";
 import {Games} from "./Games.sol";
 import {NaiveWeightedPeerTruthSerum} from "./NaiveWeightedPeerTruthSerum.sol";
+import {Shipped} from "./Shipped.sol";
 
 /// @title The weighted peer truth serum, its qualities and its calibration: vectors computed by hand, a slow reference,
 ///        and what it is for.
@@ -199,12 +200,12 @@ contract WeightedPeerTruthSerumTest is Games {
 
     function test_scorer_refuses_parameters_out_of_range() public {
         vm.expectPartialRevert(bytes4(keccak256("ClassesOutOfRange(uint256,uint256,uint256)")));
-        new WeightedPeerTruthSerumScorer(1, 1, 1);
+        Shipped.weightedPeerTruthSerumScorer(1, 1, 1);
         vm.expectRevert(
             abi.encodeWithSelector(WeightedPeerTruthSerumScorer.DeviationsOutOfRange.selector, 10_001, 0, 10_000)
         );
-        new WeightedPeerTruthSerumScorer(2, 1, 10_001);
-        assertEq(new WeightedPeerTruthSerumScorer(2, 1, 10_000).version(), bytes32("WeightedPeerTruthSerum/1"));
+        Shipped.weightedPeerTruthSerumScorer(2, 1, 10_001);
+        assertEq(Shipped.weightedPeerTruthSerumScorer(2, 1, 10_000).version(), bytes32("WeightedPeerTruthSerum/1"));
     }
 
     function _assertEqual(uint256 seed, uint256 n, uint256 tasks, uint256 classes, uint256 items) private {
@@ -220,7 +221,7 @@ contract WeightedPeerTruthSerumTest is Games {
 
         game.weighted = false;
         (expected, expectedQualities) = NaiveWeightedPeerTruthSerum.score(reports, calibration, game);
-        (scores, qualities) = new PeerTruthSerumScorer(classes, tasks).score(reports, new uint64[](n), calibration);
+        (scores, qualities) = Shipped.peerTruthSerumScorer(classes, tasks).score(reports, new uint64[](n), calibration);
         assertEq(scores, expected, "unweighted");
         assertEq(qualities, expectedQualities, "qualities by majority");
     }
@@ -229,7 +230,7 @@ contract WeightedPeerTruthSerumTest is Games {
         private
         returns (int256[] memory, uint256[] memory)
     {
-        WeightedPeerTruthSerumScorer scorer = new WeightedPeerTruthSerumScorer(classes, tasks, deviations);
+        WeightedPeerTruthSerumScorer scorer = Shipped.weightedPeerTruthSerumScorer(classes, tasks, deviations);
         return scorer.score(reports, new uint64[](reports.length), calibration);
     }
 

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {Vm} from "forge-std/Vm.sol";
+
+import {FederatedTask} from "../FederatedTask.sol";
+import {Reputation} from "../Reputation.sol";
+import {TestToken} from "../TestToken.sol";
+import {IFederatedTask} from "../interfaces/IFederatedTask.sol";
+import {Proportional} from "../schedules/Proportional.sol";
+import {PeerTruthSerumScorer} from "../scorers/PeerTruthSerumScorer.sol";
+import {SampleCountScorer} from "../scorers/SampleCountScorer.sol";
+import {WeightedPeerTruthSerumScorer} from "../scorers/WeightedPeerTruthSerumScorer.sol";
+
+/// @title The contracts as users get them: the bytecode in the package's artifacts, not a compilation of the tests' own.
+/// @dev `make contracts` writes the artifacts; after a change of a contract it comes before the tests, and CI checks that
+///      they are those of the sources. Each function takes what the contract's constructor takes, and a constructor's
+///      refusal arrives as it would from `new`, which the tests do without: it would have the contract compiled once
+///      more, in another way.
+library Shipped {
+    Vm private constant VM = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
+
+    function federatedTask(IFederatedTask.Settings memory settings) internal returns (FederatedTask) {
+        return FederatedTask(_create("FederatedTask", abi.encode(settings)));
+    }
+
+    function reputation() internal returns (Reputation) {
+        return Reputation(_create("Reputation", ""));
+    }
+
+    function testToken() internal returns (TestToken) {
+        return TestToken(_create("TestToken", ""));
+    }
+
+    function proportional(int256 minimumScore) internal returns (Proportional) {
+        return Proportional(_create("Proportional", abi.encode(minimumScore)));
+    }
+
+    function peerTruthSerumScorer(uint256 classes, uint256 tasks) internal returns (PeerTruthSerumScorer) {
+        return PeerTruthSerumScorer(_create("PeerTruthSerumScorer", abi.encode(classes, tasks)));
+    }
+
+    function sampleCountScorer() internal returns (SampleCountScorer) {
+        return SampleCountScorer(_create("SampleCountScorer", ""));
+    }
+
+    function weightedPeerTruthSerumScorer(uint256 classes, uint256 tasks, uint256 deviations)
+        internal
+        returns (WeightedPeerTruthSerumScorer)
+    {
+        return WeightedPeerTruthSerumScorer(
+            _create("WeightedPeerTruthSerumScorer", abi.encode(classes, tasks, deviations))
+        );
+    }
+
+    function _create(string memory contractName, bytes memory arguments) private returns (address created) {
+        bytes memory code = VM.getCode(string.concat("flwr_chainfl/ledger/artifacts/", contractName, ".json"));
+        code = abi.encodePacked(code, arguments);
+        assembly ("memory-safe") {
+            created := create(0, add(code, 0x20), mload(code))
+            if iszero(created) {
+                returndatacopy(0, 0, returndatasize())
+                revert(0, returndatasize())
+            }
+        }
+        VM.label(created, contractName);
+    }
+}
