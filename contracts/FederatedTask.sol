@@ -10,6 +10,7 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {SSTORE2} from "solady/src/utils/SSTORE2.sol";
 
+import {IAdmission} from "./interfaces/IAdmission.sol";
 import {IFederatedTask} from "./interfaces/IFederatedTask.sol";
 import {IReputation} from "./interfaces/IReputation.sol";
 import {ISchedule} from "./interfaces/ISchedule.sol";
@@ -51,6 +52,7 @@ contract FederatedTask is IFederatedTask, ReentrancyGuardTransient {
     ISchedule public immutable schedule;
     address public immutable requester;
     bytes32 public immutable formula;
+    address private immutable _admission; // here too, so that joining an open task reads no slot for it
 
     Settings private _settings;
     TaskStatus public status;
@@ -101,6 +103,7 @@ contract FederatedTask is IFederatedTask, ReentrancyGuardTransient {
         schedule = ISchedule(s.schedule);
         requester = msg.sender;
         formula = IScorer(s.scorer).version();
+        _admission = s.admission;
         _settings = s;
     }
 
@@ -164,8 +167,9 @@ contract FederatedTask is IFederatedTask, ReentrancyGuardTransient {
     /// @notice Join with a stake from the caller's allowance.
     /// @param stake Token units, at least the minimum.
     /// @param samples Number of local samples, the upper bound of what the member may claim in a round.
-    function joinTask(uint96 stake, uint64 samples) external nonReentrant {
-        _join(msg.sender, stake, samples);
+    /// @param proof What the task's admission asks for; empty where everybody may join.
+    function joinTask(uint96 stake, uint64 samples, bytes calldata proof) external nonReentrant {
+        _join(msg.sender, stake, samples, proof);
     }
 
     /// @notice Join members that signed for it; anyone may relay. Those that are members already are passed over.
@@ -198,7 +202,7 @@ contract FederatedTask is IFederatedTask, ReentrancyGuardTransient {
                 request.permit.r,
                 bytes32(uint256(request.permit.vs) & (type(uint256).max >> 1))
             ) {} catch {}
-            _join(request.participant, request.stake, request.samples);
+            _join(request.participant, request.stake, request.samples, request.proof);
         }
     }
 
@@ -573,7 +577,7 @@ contract FederatedTask is IFederatedTask, ReentrancyGuardTransient {
         _pull(msg.sender, pool_);
     }
 
-    function _join(address participant, uint96 stake, uint64 samples) private {
+    function _join(address participant, uint96 stake, uint64 samples, bytes calldata proof) private {
         if (status != TaskStatus.Running || !_settings.lateJoin) _checkTask(TaskStatus.Open);
         if (participant == requester) revert RequesterCannotJoin(requester);
         if (stake < _settings.minimumStake) revert StakeTooSmall(participant, stake, _settings.minimumStake);
@@ -581,6 +585,9 @@ contract FederatedTask is IFederatedTask, ReentrancyGuardTransient {
         if (member.position != 0) revert AlreadyJoined(participant);
         if (activeMembers == _settings.maximumMembers) {
             revert TooManyMembers(uint256(activeMembers) + 1, _settings.maximumMembers);
+        }
+        if (_admission != address(0)) {
+            IAdmission(_admission).check(address(this), participant, departures[participant], proof);
         }
 
         uint256 index = _seat(participant);

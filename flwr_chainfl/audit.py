@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from flwr_chainfl.admission import AllowList, Invitations, read_list
 from flwr_chainfl.crypto import keccak256, payload_hash
 from flwr_chainfl.errors import ChainFLError
 from flwr_chainfl.fixedpoint import WAD
@@ -154,9 +155,32 @@ class _Audit:
         for key, value in asdict(self._settings).items():
             recorded = self._record["config"]["settings"].get(key)
             yield from _differ(f"config, settings, {key}", recorded, value if isinstance(value, bool) else str(value))
+        yield from self._compare_admission()
         funded = next(a for name, a in self._events if name == "TaskInitialized")
         yield from _differ("config, reward-per-round", self._record["config"].get("reward-per-round"),
                            str(funded["pool"] // funded["rounds"]))
+
+    def _compare_admission(self) -> Iterator[Difference]:
+        """Compare what the terms say of who may join with the ledger's contract, and the members with the list."""
+        terms = self._terms.get("admission")
+        yield from _differ("config, admission", terms is not None, self._settings.admission != NOBODY)
+        if terms is None or self._settings.admission == NOBODY:
+            return
+        gate = self._ledger.gate(self._settings.admission)
+        if terms["contract"] == AllowList.contract:
+            allowed = read_list(self._store.get(terms["list"]))
+            root = "0x" + allowed.arguments[0].hex()
+            yield from _differ("config, admission, root", terms["arguments"][0], root)
+            yield from _differ("config, admission, root on the ledger", "0x" + gate.root().hex(), root)
+            joined = {str(a["participant"]) for name, a in self._events if name == "ParticipantJoined"}
+            for participant in sorted(joined - set(allowed.addresses)):
+                yield Difference(f"{participant}, admission", "a member", "not on the allow-list")
+        elif terms["contract"] == Invitations.contract:
+            inviter, purpose = terms["arguments"]
+            yield from _differ("config, admission, inviter on the ledger", gate.inviter(), inviter)
+            yield from _differ(
+                "config, admission, purpose on the ledger", gate.purpose_hash().hex(), keccak256(purpose.encode()).hex()
+            )
 
     def _compare_round(self, where: str, entry: Entry, settled: _Settled) -> Iterator[Difference]:
         participants = sorted(settled.reveals, key=lambda a: int(a, 16))

@@ -38,6 +38,7 @@ interface IFederatedTask {
     /// @param onchain Whether the contract computes every round's scores from published reports, rather than only
     ///        those of a posting that is challenged.
     /// @param reputation Registry that paid rounds can be recorded in; 0: none.
+    /// @param admission Who may join; 0: everybody with a stake.
     struct Settings {
         address token;
         address scorer;
@@ -56,6 +57,7 @@ interface IFederatedTask {
         bool lateJoin;
         bool onchain;
         address reputation;
+        address admission;
     }
 
     struct Member {
@@ -94,6 +96,7 @@ interface IFederatedTask {
     /// @notice EIP-712 `Join(address participant,uint256 stake,uint64 samples,uint256 departures,uint256 deadline)`,
     ///         and the ERC-2612 permit of the same stake and deadline. `departures` is how often the participant has
     ///         left this task, so that the wish of one that left cannot be replayed.
+    /// @param proof What the task's admission asks for; not signed, since it serves nobody but the participant.
     struct JoinRequest {
         address participant;
         uint96 stake;
@@ -101,6 +104,7 @@ interface IFederatedTask {
         uint256 deadline;
         Signature signature;
         Signature permit;
+        bytes proof;
     }
 
     /// @notice EIP-712 `Commit(address participant,uint32 round,bytes32 commitment)`.

@@ -112,7 +112,7 @@ abstract contract TaskTest is Test, Signer {
     function _join(address person) internal {
         vm.startPrank(person);
         token.approve(address(task), STAKE);
-        task.joinTask(STAKE, SAMPLES);
+        task.joinTask(STAKE, SAMPLES, "");
         vm.stopPrank();
     }
 

@@ -10,8 +10,9 @@ from eth_utils.address import is_address, to_checksum_address
 
 from flwr_chainfl.crypto import Domain, Wallet
 from flwr_chainfl.errors import ConfigError, ContractError, LedgerError, LedgerLogError
-from flwr_chainfl.ledger.abi import load
+from flwr_chainfl.ledger.abi import explained, load
 from flwr_chainfl.ledger.chain import Chain, Receipt, RpcChain
+from flwr_chainfl.ledger.gate import Gate
 from flwr_chainfl.ledger.registry import Registry
 from flwr_chainfl.ledger.task import Settings, Task, settings_tuple
 
@@ -113,6 +114,14 @@ class Ledger:
         self._require_contract(address)
         return Registry(self.chain, address)
 
+    def gate(self, address: str) -> Gate:
+        """Return the client of the contract that decides who may join.
+
+        Raises LedgerError when there is no contract at the address.
+        """
+        self._require_contract(address)
+        return Gate(self.chain, address)
+
     def task(self, address: str, *, from_block: int = 0) -> Task:
         """Return the client of a task that is there already.
 
@@ -151,13 +160,7 @@ class Ledger:
         try:
             return self.chain.send(None, abi.encode_constructor(arguments))
         except ContractError as error:
-            raw = str(error.arguments.get("data", "0x"))
-            decoded = abi.decode_error(bytes.fromhex(raw[2:])) if len(raw) % 2 == 0 else None
-            if decoded is None:
-                raise
-            name, values = decoded
-            listed = ", ".join(f"{key} {value}" for key, value in values.items())
-            raise ContractError(f"{contract} cannot be deployed: {name} ({listed})", name=name, arguments=values) from error
+            raise explained(f"{contract} cannot be deployed", error, abi) from error
 
     def _token_view(self, token: str, function: str, *arguments: Any) -> tuple[Any, ...]:
         abi = load("TestToken")

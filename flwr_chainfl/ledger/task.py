@@ -11,7 +11,7 @@ from eth_utils.address import to_checksum_address
 
 from flwr_chainfl.crypto import Domain, keccak256
 from flwr_chainfl.errors import ContractError
-from flwr_chainfl.ledger.abi import load
+from flwr_chainfl.ledger.abi import explained, load
 from flwr_chainfl.ledger.chain import Chain, Receipt
 from flwr_chainfl.ledger.requests import CommitRequest, JoinRequest, Result, Reveal
 
@@ -19,9 +19,11 @@ NO_HASH = bytes(32)
 """Stands for no commitment."""
 
 NOBODY = "0x" + 40 * "0"
-"""The zero address: no registry."""
+"""The zero address: no registry, no admission."""
 
 _REMEDIES = {
+    "NotInvited": "ask for an invitation to this task, or for a place on its allow-list",
+    "InvitationExpired": "ask the inviter for an invitation with a later deadline",
     "StakeTooSmall": "raise the stake or join another task",
     "AlreadyJoined": "a participant joins a task once",
     "TooFewMembers": "wait for more participants to join",
@@ -92,6 +94,7 @@ class Settings:
     late_join: bool
     onchain: bool = False
     reputation: str = NOBODY
+    admission: str = NOBODY
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,7 @@ class Task:
         self.address = to_checksum_address(address)
         self.from_block = from_block
         self._abi = load("FederatedTask")
-        self._token_abi = load("TestToken")
+        self._refusing = (self._abi, load("TestToken"), load("Invitations"))
 
     @property
     def domain(self) -> Domain:
@@ -172,9 +175,12 @@ class Task:
 
     # Members
 
-    def join(self, *, stake: int, samples: int) -> Receipt:
-        """Join as this chain's own account, with a stake from its allowance."""
-        return self._send("joinTask", stake, samples)
+    def join(self, *, stake: int, samples: int, proof: bytes = b"") -> Receipt:
+        """Join as this chain's own account, with a stake from its allowance.
+
+        proof: what the task's admission asks for, empty where everybody may join
+        """
+        return self._send("joinTask", stake, samples, proof)
 
     def join_for(self, requests: Iterable[JoinRequest]) -> Receipt:
         """Relay signed wishes to join."""
@@ -282,7 +288,7 @@ class Task:
         values: dict[str, Any] = dict(
             zip(Settings.__dataclass_fields__, self._view("settings")[0], strict=True)
         )
-        for name in ("token", "scorer", "schedule", "reputation"):
+        for name in ("token", "scorer", "schedule", "reputation", "admission"):
             values[name] = to_checksum_address(values[name])
         return Settings(**values)
 
@@ -385,21 +391,7 @@ class Task:
         return self._abi.decode_result(function, data)
 
     def _explain(self, function: str, error: ContractError) -> ContractError:
-        raw = str(error.arguments.get("data", "0x"))
-        data = bytes.fromhex(raw[2:]) if len(raw) % 2 == 0 else b""
-        decoded = self._abi.decode_error(data) or self._token_abi.decode_error(data)
-        if decoded is None:
-            return ContractError(f"FederatedTask refused {function}: {error}")
-        name, arguments = decoded
-        listed = ", ".join(f"{key} {_shown(value)}" for key, value in arguments.items())
-        remedy = f"; {_REMEDIES[name]}" if name in _REMEDIES else ""
-        return ContractError(
-            f"FederatedTask refused {function}: {name} ({listed}){remedy}", name=name, arguments=arguments
-        )
-
-
-def _shown(value: object) -> str:
-    return "0x" + value.hex() if isinstance(value, bytes) else str(value)
+        return explained(f"FederatedTask refused {function}", error, *self._refusing, remedies=_REMEDIES)
 
 
 def _checksummed(event: tuple[str, dict[str, Any]]) -> tuple[str, dict[str, Any]]:

@@ -11,6 +11,7 @@ from typing import TypeVar
 from flwr.app import ConfigRecord, Message, RecordDict
 from flwr.serverapp import Grid
 
+from flwr_chainfl.admission import Admission
 from flwr_chainfl.crypto import calibration_commitment
 from flwr_chainfl.errors import ChainFLError, CommitmentError
 from flwr_chainfl.ledger import NO_HASH, Result, Reveal, TaskStatus
@@ -33,7 +34,7 @@ Item = TypeVar("Item")
 class ChainRound:
     """A round of a ChainStrategy. A client that fails costs only itself: it becomes an event of the round.
 
-    calibration: the round's items and their salt; mint: token units of the test token that a newcomer is given, 0 for a token that is worth something;
+    admission: who may join, None for everybody; calibration: the round's items and their salt; mint: token units of the test token that a newcomer is given, 0 for a token that is worth something;
     extend: token units that a round that was not planned is funded with, 0 where all are;
     timeout: seconds to wait for the replies of a phase
     """
@@ -46,6 +47,7 @@ class ChainRound:
     store: Store
     exchange: Exchange
     scorer: Scorer
+    admission: Admission | None
     calibration: Opening
     mint: int
     extend: int
@@ -174,10 +176,17 @@ class ChainRound:
         if self.mint:
             self.relay.ledger.mint(self.relay.token, [c.address for c in newcomers], self.mint)
         self._renew_permits(newcomers)
-        joined = self.relay.join([c.join for c in newcomers], self._refusal("join-refused"))
+        wishes = [replace(c.join, proof=self._proof(c)) for c in newcomers]
+        joined = self.relay.join(wishes, self._refusal("join-refused"))
         for contribution in newcomers:
             if contribution.address in joined:
                 self.book.join(contribution.address, contribution.join.samples)
+
+    def _proof(self, newcomer: Contribution) -> bytes:
+        """Return what a newcomer shows for being admitted: what it brought itself, else what the server has for it."""
+        if self.admission is None:
+            return b""
+        return newcomer.join.proof or self.admission.proof(newcomer.address)
 
     def _renew_permits(self, newcomers: Sequence[Contribution]) -> None:
         """Ask those that have used the token's permit before to sign again with their next nonce."""
