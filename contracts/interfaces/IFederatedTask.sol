@@ -83,6 +83,7 @@ interface IFederatedTask {
         address challenger;
         bytes32 calibration; // commitment to it; 0: none
         bytes32 progress; // hash of the scorer's; 0: not begun
+        bytes32 entropy; // of the salts that were revealed
     }
 
     /// @notice A signature in its 64-byte form (EIP-2098).
