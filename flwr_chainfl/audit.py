@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from flwr_chainfl.admission import AllowList, Invitations, read_list
-from flwr_chainfl.crypto import keccak256, payload_hash
+from flwr_chainfl.crypto import keccak256, payload_hash, round_seed, salts_entropy
 from flwr_chainfl.errors import ChainFLError
 from flwr_chainfl.fixedpoint import WAD
 from flwr_chainfl.labels import LabelFormat, hard_labels
@@ -20,7 +20,7 @@ from flwr_chainfl.messages import SOFT_LABELS
 from flwr_chainfl.record import read_run
 from flwr_chainfl.reputation import reputation
 from flwr_chainfl.rewards import Schedule, schedule_of
-from flwr_chainfl.scoring import Scorer, scorer_of
+from flwr_chainfl.scoring import Facts, Scorer, scorer_of
 from flwr_chainfl.serverapp.book import mean_text
 from flwr_chainfl.serverapp.consensus import Memory
 from flwr_chainfl.serverapp.exchange import Standing
@@ -55,6 +55,7 @@ class _Settled:
     stakes: dict[str, int] = field(default_factory=dict)  # before the round's own slashes
     samples: dict[str, int] = field(default_factory=dict)
     calibration: bytes = b""  # the items that were opened
+    seed: bytes = b""
     block: int = 0  # in which it was opened
 
 
@@ -144,7 +145,16 @@ class _Audit:
                 settled[a["round"]].receipts[a["participant"]] = a
                 settled[a["round"]].stakes[a["participant"]] = stakes[a["participant"]]
                 stakes[a["participant"]] -= a["slashed"]
+        for number, one in settled.items():
+            one.seed = self._seed(number, {p: revealed["salt"] for p, revealed in one.reveals.items()})
         return dict(settled)
+
+    def _seed(self, round_number: int, salts: dict[str, bytes]) -> bytes:
+        """Return what a round's random draws begin with, from what was revealed."""
+        return round_seed(
+            chain_id=self._ledger.chain.chain_id, task=self._task.address, round_number=round_number,
+            entropy=salts_entropy(salts),
+        )
 
     def _compare_terms(self) -> Iterator[Difference]:
         cid = self._terms_cid()
@@ -194,6 +204,7 @@ class _Audit:
                 f"{where}, {participant}", recorded[participant], settled.reveals[participant], contents
             )
         reports = [bytes.fromhex(recorded[p]["report"]) for p in participants]
+        yield from _differ(f"{where}, seed", entry["seed"], settled.seed.hex())
         yield from _differ(f"{where}, calibration", entry["calibration"], settled.calibration.hex() or None)
         yield from self._compare_reputations(where, recorded, settled)
         exchanged = [p for p in participants if recorded[p]["content"] is not None]
@@ -272,7 +283,10 @@ class _Audit:
         reports: Sequence[bytes],
     ) -> Iterator[Difference]:
         """Recompute scores, slashes and payouts, and compare them with the ledger's receipts and the record."""
-        scored = self._scorer.score(reports, [settled.samples[p] for p in participants], settled.calibration)
+        facts = Facts(
+            samples=[settled.samples[p] for p in participants], calibration=settled.calibration, seed=settled.seed
+        )
+        scored = self._scorer.score(reports, facts)
         scores = scored.scores
         for participant, score, quality in zip(participants, scores, scored.qualities, strict=True):
             self._scores[participant].append(score)

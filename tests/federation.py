@@ -11,7 +11,7 @@ from flwr_chainfl.fixedpoint import WAD
 from flwr_chainfl.ledger import CommitRequest, JoinRequest, Ledger, Result, Reveal, Settings
 from flwr_chainfl.ledger.abi import load
 from flwr_chainfl.ledger.accounting import Conservation, conservation
-from flwr_chainfl.scoring import PeerTruthSerum, Scorer
+from flwr_chainfl.scoring import Facts, PeerTruthSerum, Scorer
 from flwr_chainfl.storage import address, digest
 
 STAKE = 100 * WAD
@@ -183,13 +183,13 @@ class Federation:
 
     def scores(self, reports: Mapping[str, bytes]) -> list[int]:
         """Return the true scores of reports."""
-        return self.scorer.score(list(reports.values()), [SAMPLES] * len(reports)).scores
+        return self.scorer.score(list(reports.values()), Facts(samples=[SAMPLES] * len(reports))).scores
 
     def result(
         self, reports: Mapping[str, bytes], scores: Sequence[int] | None = None, *, calibration: bytes = b""
     ) -> Result:
         """Return the true result of reports; `scores` replaces the true ones."""
-        scored = self.scorer.score(list(reports.values()), [SAMPLES] * len(reports), calibration)
+        scored = self.scorer.score(list(reports.values()), Facts(samples=[SAMPLES] * len(reports), calibration=calibration))
         return Result(
             participants=tuple(reports),
             scores=tuple(scored.scores if scores is None else scores),

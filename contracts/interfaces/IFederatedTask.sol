@@ -39,6 +39,7 @@ interface IFederatedTask {
     ///        those of a posting that is challenged.
     /// @param reputation Registry that paid rounds can be recorded in; 0: none.
     /// @param admission Who may join; 0: everybody with a stake.
+    /// @param randomness Source of a word for each round's seed, besides the salts; 0: the salts alone.
     struct Settings {
         address token;
         address scorer;
@@ -58,6 +59,7 @@ interface IFederatedTask {
         bool onchain;
         address reputation;
         address admission;
+        address randomness;
     }
 
     struct Member {
@@ -85,6 +87,7 @@ interface IFederatedTask {
         address challenger;
         bytes32 calibration; // commitment to it; 0: none
         bytes32 progress; // hash of the scorer's; 0: not begun
+        bytes32 entropy; // of the salts that were revealed
     }
 
     /// @notice A signature in its 64-byte form (EIP-2098).

@@ -5,6 +5,7 @@ import {Vm} from "forge-std/Vm.sol";
 
 import {FederatedTask} from "../FederatedTask.sol";
 import {IFederatedTask} from "../interfaces/IFederatedTask.sol";
+import {IScorer} from "../interfaces/IScorer.sol";
 import {Reputation} from "../Reputation.sol";
 import {WeightedPeerTruthSerumScorer} from "../scorers/WeightedPeerTruthSerumScorer.sol";
 import {TaskTest} from "./TaskTest.sol";
@@ -262,7 +263,7 @@ contract GasTest is TaskTest {
     }
 
     function _rightQualities(uint256 members) internal view override returns (uint256[] memory qualities) {
-        (, qualities) = scorer.score(_reports(members), new uint64[](members), "");
+        (, qualities) = scorer.score(_reports(members), IScorer.Facts(new uint64[](members), "", 0));
     }
 
     // The truth, but for one label in five.

@@ -128,6 +128,7 @@ class Round:
     challenger: str
     calibration: bytes
     progress: bytes
+    entropy: bytes
 
 
 class Task:
@@ -342,6 +343,10 @@ class Task:
     def submission(self, round_number: int, participant: str) -> bytes:
         """Return a commitment, its lowest bit 0; after the reveal the payload hash, its lowest bit 1."""
         return bytes(self._view("submissionOf", round_number, participant)[0])
+
+    def seed(self, round_number: int) -> bytes:
+        """Return what a round's random draws begin with, 32 bytes; final once the round's reveals are over."""
+        return bytes(self._view("seedOf", round_number)[0])
 
     def balance(self, owner: str) -> int:
         """Return what an owner can withdraw, token units."""

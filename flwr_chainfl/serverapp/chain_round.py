@@ -16,7 +16,7 @@ from flwr_chainfl.crypto import calibration_commitment
 from flwr_chainfl.errors import ChainFLError, CommitmentError
 from flwr_chainfl.ledger import NO_HASH, Result, Reveal, TaskStatus
 from flwr_chainfl.messages import TYPE_JOIN, TYPE_REVEAL, RoundTerms, only_metrics, write_terms
-from flwr_chainfl.scoring import Scorer
+from flwr_chainfl.scoring import Facts, Scorer
 from flwr_chainfl.serverapp.book import Book
 from flwr_chainfl.serverapp.contribution import Contribution, read_contribution, read_join, read_reveal
 from flwr_chainfl.serverapp.exchange import Aggregate, Exchange, Standing
@@ -90,11 +90,12 @@ class ChainRound:
             revealed = [Revealed(c.address, digest(c.cid), c.report) for c in accepted]
             revealed += self.relay.direct_reveals(self.log.ledger_round, list(contents))
             revealed.sort(key=lambda one: address_order(one.participant))
-            scored = self.scorer.score(
-                [one.report for one in revealed],
-                [self.book.samples(one.participant) for one in revealed],
-                self.calibration.items,
+            facts = Facts(
+                samples=[self.book.samples(one.participant) for one in revealed],
+                calibration=self.calibration.items,
+                seed=self.relay.seed(self.log.ledger_round),
             )
+            scored = self.scorer.score([one.report for one in revealed], facts)
             result = Result(
                 participants=tuple(one.participant for one in revealed),
                 scores=tuple(scored.scores),
@@ -102,6 +103,7 @@ class ChainRound:
                 calibration=self.calibration.items,
             )
             self.log.consensus = aggregate.consensus
+            self.log.seed = facts.seed.hex()
             self.log.calibration = self.calibration.items.hex() if revealed else ""
             self.log.weights = aggregate.weights
             self.log.reputations = self._reputations

@@ -190,6 +190,10 @@ class Relay:
             if name == "MissingRevealSlashed"
         }
 
+    def seed(self, round_number: int) -> bytes:
+        """Return a round's seed, which is final once the time to reveal is over."""
+        return self.task.seed(round_number)
+
     def direct_reveals(self, round_number: int, known: Sequence[str]) -> list[Revealed]:
         """Return what members revealed on the ledger by themselves, besides those that are `known`."""
         if self.task.round(round_number).revealed == len(known):

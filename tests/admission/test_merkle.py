@@ -76,6 +76,16 @@ def test_three_leaves_by_hand() -> None:
     assert MerkleTree(addresses).root == keccak256(min(high, pair) + max(high, pair))
 
 
+def test_root_and_proof_are_those_of_the_standard_tree() -> None:
+    """Made by @openzeppelin/merkle-tree 1.0.8: StandardMerkleTree.of(addresses, ["address"])."""
+    tree = MerkleTree([to_checksum_address("0x" + digit * 40) for digit in "12345"])
+    assert tree.root.hex() == "d21ca6424df344c7bdcd3d65c364ffa0cfbe7e04510d81fa57c175716da06376"
+    assert tree.proof(to_checksum_address("0x" + "3" * 40)).hex() == (
+        "a7409058568815d08a7ad3c7d4fd44cf1dec90c620cb31e55ad24c654f7ba34f"
+        "4de471fd4dc354047905142d46b40b7b787cb74950fa3bcc2b0dad59d44c00b0"
+    )
+
+
 def test_an_inner_node_passes_for_no_leaf(ledger) -> None:
     """64 bytes of two children hash to their parent; an address has no such preimage, since leaves are hashed twice."""
     addresses = [to_checksum_address("0x" + digit * 40) for digit in "1234"]
