@@ -56,6 +56,7 @@ class _Settled:
     samples: dict[str, int] = field(default_factory=dict)
     calibration: bytes = b""  # the items that were opened
     seed: bytes = b""
+    is_void: bool = False
     block: int = 0  # in which it was opened
 
 
@@ -133,6 +134,8 @@ class _Audit:
             elif name == "RoundOpened":
                 settled[a["round"]].budget = a["budget"] + a["forfeits"]
                 settled[a["round"]].block = opened[a["round"]]
+            elif name == "RoundVoided":
+                settled[a["round"]].is_void = True
             elif name == "CalibrationRevealed":
                 settled[a["round"]].calibration = a["calibration"]
             elif name == "Revealed":
@@ -150,10 +153,15 @@ class _Audit:
         return dict(settled)
 
     def _seed(self, round_number: int, salts: dict[str, bytes]) -> bytes:
-        """Return what a round's random draws begin with, from what was revealed."""
+        """Return what a round's random draws begin with, from what was revealed; empty where a word is missing."""
+        word: bytes | None = bytes(32)
+        if self._settings.randomness != NOBODY:
+            word = self._ledger.randomness(self._settings.randomness).word(self._task.address, round_number)
+        if word is None:
+            return b""
         return round_seed(
             chain_id=self._ledger.chain.chain_id, task=self._task.address, round_number=round_number,
-            entropy=salts_entropy(salts),
+            entropy=salts_entropy(salts), word=word,
         )
 
     def _compare_terms(self) -> Iterator[Difference]:
@@ -204,13 +212,21 @@ class _Audit:
                 f"{where}, {participant}", recorded[participant], settled.reveals[participant], contents
             )
         reports = [bytes.fromhex(recorded[p]["report"]) for p in participants]
-        yield from _differ(f"{where}, seed", entry["seed"], settled.seed.hex())
+        if settled.is_void and entry["seed"] is None and self._settings.randomness != NOBODY:
+            settled.seed = b""  # a word that came too late was no part of the round
+        yield from _differ(f"{where}, seed", entry["seed"], settled.seed.hex() or None)
         yield from _differ(f"{where}, calibration", entry["calibration"], settled.calibration.hex() or None)
         yield from self._compare_reputations(where, recorded, settled)
         exchanged = [p for p in participants if recorded[p]["content"] is not None]
         if self._terms["exchange"] == SOFT_LABELS and exchanged and len(contents) == len(exchanged):
             yield from self._compare_consensus(where, entry, recorded, contents, settled)
-        yield from self._compare_pay(where, participants, recorded, settled, reports)
+        if settled.seed:
+            yield from self._compare_pay(where, participants, recorded, settled, reports)
+            return
+        for participant in participants:
+            yield from _differ(f"{where}, {participant}, score", recorded[participant]["score"], None)
+            yield from _differ(f"{where}, {participant}, quality", recorded[participant]["quality"], None)
+            yield from _differ(f"{where}, {participant}, paid", recorded[participant]["paid"], "0")
 
     def _compare_report(
         self, where: str, recorded: Entry, revealed: Entry, contents: dict[str, bytes]

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {Hashes} from "@openzeppelin/contracts/utils/cryptography/Hashes.sol";
 import {Vm} from "forge-std/Vm.sol";
 
 import {FederatedTask} from "../FederatedTask.sol";
+import {AllowList} from "../admissions/AllowList.sol";
+import {Invitations} from "../admissions/Invitations.sol";
 import {IFederatedTask} from "../interfaces/IFederatedTask.sol";
 import {IScorer} from "../interfaces/IScorer.sol";
 import {Reputation} from "../Reputation.sol";
@@ -20,6 +23,7 @@ contract GasTest is TaskTest {
     uint256 private constant WORK = 110_000;
 
     bool private onchain;
+    address private admission;
     Reputation private reputation = new Reputation();
 
     function setUp() public override {
@@ -33,6 +37,7 @@ contract GasTest is TaskTest {
         s.maximumMembers = 400;
         s.onchain = onchain;
         s.reputation = address(reputation);
+        s.admission = admission;
     }
 
     function _deploy(IFederatedTask.Settings memory s) internal override returns (FederatedTask deployed) {
@@ -57,6 +62,49 @@ contract GasTest is TaskTest {
         vm.prank(people[0]);
         task.removeWorker();
         _snap("removeWorker");
+    }
+
+    function test_gas_of_joining_by_allow_list() public {
+        for (uint256 size = 16; size <= 4096; size *= 16) {
+            bytes32 node = keccak256(bytes.concat(keccak256(abi.encode(people[0]))));
+            bytes memory proof;
+            for (uint256 level = 1; level < size; level *= 2) {
+                bytes32 sibling = keccak256(abi.encode(level));
+                node = Hashes.commutativeKeccak256(node, sibling);
+                proof = bytes.concat(proof, sibling);
+            }
+            admission = address(new AllowList(node));
+            _snapJoining(string.concat("joinTask, allow-list of ", vm.toString(size)), proof);
+        }
+    }
+
+    function test_gas_of_joining_by_invitation() public {
+        (address inviter, uint256 key) = makeAddrAndKey("inviter");
+        admission = address(new Invitations(inviter, "study"));
+        bytes32 typeHash =
+            keccak256("Invitation(string purpose,address task,address participant,uint256 departures,uint256 deadline)");
+        bytes32 structHash =
+            keccak256(abi.encode(typeHash, keccak256("study"), address(0), people[0], 0, block.timestamp));
+        bytes32 domain = keccak256(
+            abi.encode(
+                keccak256("EIP712Domain(string name,string version,uint256 chainId)"),
+                keccak256("Invitations"),
+                keccak256("1"),
+                block.chainid
+            )
+        );
+        (bytes32 r, bytes32 vs) = vm.signCompact(key, keccak256(abi.encodePacked(hex"1901", domain, structHash)));
+        _snapJoining("joinTask, invitation", abi.encode(address(0), block.timestamp, r, vs));
+    }
+
+    function _snapJoining(string memory name, bytes memory proof) private {
+        task = _deploy(_settings());
+        _fund(task);
+        vm.startPrank(people[0]);
+        token.approve(address(task), STAKE);
+        task.joinTask(STAKE, SAMPLES, proof);
+        vm.stopPrank();
+        _snap(name);
     }
 
     function test_gas_of_opening_a_round() public {

@@ -26,10 +26,13 @@ def salts_entropy(salts: Mapping[str, bytes]) -> bytes:
     return entropy.to_bytes(32, "big")
 
 
-def round_seed(*, chain_id: int, task: str, round_number: int, entropy: bytes) -> bytes:
+def round_seed(
+    *, chain_id: int, task: str, round_number: int, entropy: bytes, word: bytes = bytes(32)
+) -> bytes:
     """Return the seed of a round, which nobody knew before its last commitment.
 
-    task: checksummed address; entropy: 32 bytes
-    returns: 32 bytes, keccak256(abi.encode(chain_id, task, round, entropy))
+    task: checksummed address; entropy: 32 bytes; word: 32 bytes, of the task's source of randomness, zero without one
+    returns: 32 bytes, keccak256(abi.encode(chain_id, task, round, entropy ^ word))
     """
-    return keccak256(encode(["uint256", "address", "uint32", "bytes32"], [chain_id, task, round_number, entropy]))
+    mixed = bytes(a ^ b for a, b in zip(entropy, word, strict=True))
+    return keccak256(encode(["uint256", "address", "uint32", "bytes32"], [chain_id, task, round_number, mixed]))

@@ -3,6 +3,7 @@
 from flwr_chainfl.ledger.chain import Chain, Event, Receipt
 from flwr_chainfl.ledger.gate import Gate
 from flwr_chainfl.ledger.ledger import Ledger
+from flwr_chainfl.ledger.randomness import Randomness
 from flwr_chainfl.ledger.registry import Registry
 from flwr_chainfl.ledger.requests import CommitRequest, JoinRequest, Result, Reveal
 from flwr_chainfl.ledger.task import NO_HASH, NOBODY, Member, Round, RoundStatus, Settings, Task, TaskStatus
@@ -17,6 +18,7 @@ __all__ = [
     "JoinRequest",
     "Ledger",
     "Member",
+    "Randomness",
     "Receipt",
     "Registry",
     "Result",

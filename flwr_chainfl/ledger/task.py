@@ -19,9 +19,10 @@ NO_HASH = bytes(32)
 """Stands for no commitment."""
 
 NOBODY = "0x" + 40 * "0"
-"""The zero address: no registry, no admission."""
+"""The zero address: no registry, no admission, no source of randomness."""
 
 _REMEDIES = {
+    "WordMissing": "ask the source of randomness for the round's word, and wait for it",
     "NotInvited": "ask for an invitation to this task, or for a place on its allow-list",
     "InvitationExpired": "ask the inviter for an invitation with a later deadline",
     "StakeTooSmall": "raise the stake or join another task",
@@ -95,6 +96,7 @@ class Settings:
     onchain: bool = False
     reputation: str = NOBODY
     admission: str = NOBODY
+    randomness: str = NOBODY
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ class Task:
         self.address = to_checksum_address(address)
         self.from_block = from_block
         self._abi = load("FederatedTask")
-        self._refusing = (self._abi, load("TestToken"), load("Invitations"))
+        self._refusing = (self._abi, load("TestToken"), load("Invitations"), load("VRFRandomness"))
 
     @property
     def domain(self) -> Domain:
@@ -289,7 +291,7 @@ class Task:
         values: dict[str, Any] = dict(
             zip(Settings.__dataclass_fields__, self._view("settings")[0], strict=True)
         )
-        for name in ("token", "scorer", "schedule", "reputation", "admission"):
+        for name in ("token", "scorer", "schedule", "reputation", "admission", "randomness"):
             values[name] = to_checksum_address(values[name])
         return Settings(**values)
 
@@ -345,7 +347,10 @@ class Task:
         return bytes(self._view("submissionOf", round_number, participant)[0])
 
     def seed(self, round_number: int) -> bytes:
-        """Return what a round's random draws begin with, 32 bytes; final once the round's reveals are over."""
+        """Return what a round's random draws begin with, 32 bytes; final once the round's reveals are over.
+
+        Raises ContractError, named WordMissing, while the task's source of randomness has no word for the round.
+        """
         return bytes(self._view("seedOf", round_number)[0])
 
     def balance(self, owner: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -90,10 +90,17 @@ class ChainRound:
             revealed = [Revealed(c.address, digest(c.cid), c.report) for c in accepted]
             revealed += self.relay.direct_reveals(self.log.ledger_round, list(contents))
             revealed.sort(key=lambda one: address_order(one.participant))
+            self.log.consensus = aggregate.consensus
+            self.log.weights = aggregate.weights
+            self.log.reputations = self._reputations
+            seed = self.relay.seed(self.log.ledger_round)
+            if seed is None:
+                self._give_up(revealed, contents)
+                return
             facts = Facts(
                 samples=[self.book.samples(one.participant) for one in revealed],
                 calibration=self.calibration.items,
-                seed=self.relay.seed(self.log.ledger_round),
+                seed=seed,
             )
             scored = self.scorer.score([one.report for one in revealed], facts)
             result = Result(
@@ -102,15 +109,21 @@ class ChainRound:
                 qualities=tuple(scored.qualities),
                 calibration=self.calibration.items,
             )
-            self.log.consensus = aggregate.consensus
             self.log.seed = facts.seed.hex()
             self.log.calibration = self.calibration.items.hex() if revealed else ""
-            self.log.weights = aggregate.weights
-            self.log.reputations = self._reputations
             self.book.score(self.log, revealed, result, contents)
             self.relay.post(self.log.ledger_round, revealed, result, calibration=self.calibration)
             embedded = self.relay.ledger.chain.url == "embedded"  # its clock moves when asked to
             self.book.pay(self.relay.settle(wait=embedded))
+
+    def _give_up(self, revealed: Sequence[Revealed], contents: Mapping[str, str]) -> None:
+        """Leave a round without seed void: nobody can be scored, and nobody is paid."""
+        if revealed:
+            reason = "the source of randomness gave no word before the round's deadline; the round is void"
+            log.warning("Round %d: %s", self.log.ledger_round, reason)
+            self.log.event("no-randomness", None, reason)
+        self.book.enter(self.log, revealed, contents)
+        self.relay.void(self.log.ledger_round)
 
     def failed(self, kind: str, node: int, detail: str | None) -> None:
         """Note that a client failed."""

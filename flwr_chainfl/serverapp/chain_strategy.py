@@ -91,6 +91,9 @@ class ChainStrategy(Strategy):
         Whether participants are remembered and chosen by what is known of them. Default: no.
     admission : Admission, optional
         Who may join: `AllowList` or `Invitations`. Default: everybody with a stake.
+    randomness : str, optional
+        Address of a `VRFRandomness` contract that the requester owns, for a word in each round's seed. Default: the
+        seed is made of the participants' salts alone.
     ledger : str or Ledger
         ``embedded``, an RPC address (``http://…``, ``ipc:PATH``), or an open ledger.
     wallet : Wallet, optional
@@ -133,6 +136,7 @@ class ChainStrategy(Strategy):
         calibration_share: float = 0.02,
         reputation: Reputation | None = None,
         admission: Admission | None = None,
+        randomness: str | None = None,
         ledger: str | Ledger = "embedded",
         wallet: Wallet | None = None,
         chain_id: int | None = None,
@@ -179,6 +183,7 @@ class ChainStrategy(Strategy):
         self._calibration: Calibration | None = None
         self._reputation = reputation
         self._admission = admission
+        self._randomness = randomness
         self._ledger = ledger
         self._wallet = wallet
         self._chain_id = chain_id
@@ -346,6 +351,7 @@ class ChainStrategy(Strategy):
             )
         token = self._fund(ledger)
         registry = self._open_registry(ledger)
+        source = ledger.randomness(self._randomness) if self._randomness is not None else None
         settings = Settings(
             token=token,
             scorer=ledger.deploy(self.scorer.contract, self.scorer.arguments),
@@ -365,10 +371,13 @@ class ChainStrategy(Strategy):
             onchain=self._settlement == "onchain",
             reputation=registry.address if registry is not None else NOBODY,
             admission=ledger.deploy(self._admission.contract, self._admission.arguments) if self._admission else NOBODY,
+            randomness=source.address if source is not None else NOBODY,
         )
         relay = Relay(ledger, ledger.deploy_task(settings), token=token)
         if registry is not None:
             registry.authorise(relay.task.address)
+        if source is not None:
+            source.authorise(relay.task.address)
         known = self.exchange.known_labels
         if known is not None and self._calibration_share > 0:
             self._calibration = Calibration(known, share=self._calibration_share, seed=self._seed)
