@@ -22,11 +22,14 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
 	touch $@
 
-tools: node_modules/.installed
+tools: node_modules/.installed lib/chainlink/.installed
 
 node_modules/.installed: package.json package-lock.json
 	npm ci --silent
 	touch $@
+
+lib/chainlink/.installed: tools/fetch_chainlink.sh
+	sh tools/fetch_chainlink.sh lib/chainlink
 
 contracts: install tools
 	$(PY) tools/build_contracts.py

@@ -10,7 +10,9 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {SSTORE2} from "solady/src/utils/SSTORE2.sol";
 
+import {IAdmission} from "./interfaces/IAdmission.sol";
 import {IFederatedTask} from "./interfaces/IFederatedTask.sol";
+import {IRandomness} from "./interfaces/IRandomness.sol";
 import {IReputation} from "./interfaces/IReputation.sol";
 import {ISchedule} from "./interfaces/ISchedule.sol";
 import {IScorer} from "./interfaces/IScorer.sol";
@@ -51,6 +53,8 @@ contract FederatedTask is IFederatedTask, ReentrancyGuardTransient {
     ISchedule public immutable schedule;
     address public immutable requester;
     bytes32 public immutable formula;
+    address private immutable _admission; // here too, so that a task without one reads no slot for it
+    address private immutable _randomness; // so too
 
     Settings private _settings;
     TaskStatus public status;
@@ -101,6 +105,8 @@ contract FederatedTask is IFederatedTask, ReentrancyGuardTransient {
         schedule = ISchedule(s.schedule);
         requester = msg.sender;
         formula = IScorer(s.scorer).version();
+        _admission = s.admission;
+        _randomness = s.randomness;
         _settings = s;
     }
 
@@ -164,8 +170,9 @@ contract FederatedTask is IFederatedTask, ReentrancyGuardTransient {
     /// @notice Join with a stake from the caller's allowance.
     /// @param stake Token units, at least the minimum.
     /// @param samples Number of local samples, the upper bound of what the member may claim in a round.
-    function joinTask(uint96 stake, uint64 samples) external nonReentrant {
-        _join(msg.sender, stake, samples);
+    /// @param proof What the task's admission asks for; empty where everybody may join.
+    function joinTask(uint96 stake, uint64 samples, bytes calldata proof) external nonReentrant {
+        _join(msg.sender, stake, samples, proof);
     }
 
     /// @notice Join members that signed for it; anyone may relay. Those that are members already are passed over.
@@ -198,7 +205,7 @@ contract FederatedTask is IFederatedTask, ReentrancyGuardTransient {
                 request.permit.r,
                 bytes32(uint256(request.permit.vs) & (type(uint256).max >> 1))
             ) {} catch {}
-            _join(request.participant, request.stake, request.samples);
+            _join(request.participant, request.stake, request.samples, request.proof);
         }
     }
 
@@ -283,10 +290,14 @@ contract FederatedTask is IFederatedTask, ReentrancyGuardTransient {
     function reveal(uint32 round_, Reveal[] calldata reveals) external onlyRequester {
         Round storage r = _inRevealPhase(round_);
         uint32 count;
+        bytes32 entropy = r.entropy;
         for (uint256 i; i < reveals.length; ++i) {
-            if (_reveal(round_, reveals[i])) ++count;
+            if (!_reveal(round_, reveals[i])) continue;
+            ++count;
+            entropy ^= _share(reveals[i].participant, reveals[i].salt);
         }
         r.revealed += count;
+        r.entropy = entropy;
     }
 
     /// @notice Open a commitment together with the whole report, so that everybody has it; whoever knows it may call.
@@ -301,6 +312,7 @@ contract FederatedTask is IFederatedTask, ReentrancyGuardTransient {
         Round storage r = _inRevealPhase(round_);
         if (!_reveal(round_, Reveal(participant, contentDigest, keccak256(report), salt))) return;
         ++r.revealed;
+        r.entropy ^= _share(participant, salt);
         emit ReportRevealed(round_, participant, report);
         if (_settings.onchain) _publish(round_, r, participant, contentDigest, report);
     }
@@ -345,6 +357,7 @@ contract FederatedTask is IFederatedTask, ReentrancyGuardTransient {
         if (block.timestamp <= openToAll) _checkRequester();
         _checkParticipants(round_, r, participants);
         _checkScores(participants, scores, qualities);
+        _seed(round_); // there has to be one to score with
         if (calibration.length > 0 || salt != 0 || (r.calibration != 0 && msg.sender == requester)) {
             _openCalibration(round_, r, calibration, salt);
         }
@@ -560,6 +573,16 @@ contract FederatedTask is IFederatedTask, ReentrancyGuardTransient {
         return _submissions[round_][participant];
     }
 
+    /// @notice What a round's random draws begin with: keccak256(abi.encode(chainId, task, round, entropy)), where the
+    ///         entropy is keccak256(abi.encode(participant, salt)) of all that revealed, in exclusive or; with a source of
+    ///         randomness also with its word, without which there is no seed.
+    /// @dev Changes with every reveal and is final once these are over; nobody knows it before the last commitment. The
+    ///      last to reveal can see what it would be without its own salt, and choose between the two at the price of a
+    ///      missing reveal.
+    function seedOf(uint32 round_) external view returns (bytes32) {
+        return _seed(round_);
+    }
+
     /// @notice The EIP-712 domain separator of this task.
     function domainSeparator() external view returns (bytes32) {
         return _domainSeparator();
@@ -573,7 +596,7 @@ contract FederatedTask is IFederatedTask, ReentrancyGuardTransient {
         _pull(msg.sender, pool_);
     }
 
-    function _join(address participant, uint96 stake, uint64 samples) private {
+    function _join(address participant, uint96 stake, uint64 samples, bytes calldata proof) private {
         if (status != TaskStatus.Running || !_settings.lateJoin) _checkTask(TaskStatus.Open);
         if (participant == requester) revert RequesterCannotJoin(requester);
         if (stake < _settings.minimumStake) revert StakeTooSmall(participant, stake, _settings.minimumStake);
@@ -581,6 +604,10 @@ contract FederatedTask is IFederatedTask, ReentrancyGuardTransient {
         if (member.position != 0) revert AlreadyJoined(participant);
         if (activeMembers == _settings.maximumMembers) {
             revert TooManyMembers(uint256(activeMembers) + 1, _settings.maximumMembers);
+        }
+        address admission = _admission;
+        if (admission != address(0)) {
+            IAdmission(admission).check(address(this), participant, departures[participant], proof);
         }
 
         uint256 index = _seat(participant);
@@ -653,6 +680,19 @@ contract FederatedTask is IFederatedTask, ReentrancyGuardTransient {
         _submissions[round_][opened.participant] = payloadHash | REVEALED;
         emit Revealed(round_, opened.participant, opened.contentDigest, opened.reportHash, opened.salt);
         return true;
+    }
+
+    /// @dev What a revealed salt adds to a round's entropy, in whatever order the reveals come. The participant is inside,
+    ///      so that nobody takes another's salt out again by using the same.
+    function _share(address participant, bytes32 salt) private pure returns (bytes32) {
+        return keccak256(abi.encode(participant, salt));
+    }
+
+    function _seed(uint32 round_) private view returns (bytes32) {
+        bytes32 entropy = _rounds[round_].entropy;
+        address randomness = _randomness;
+        if (randomness != address(0)) entropy ^= IRandomness(randomness).wordOf(address(this), round_);
+        return keccak256(abi.encode(block.chainid, address(this), round_, entropy));
     }
 
     /// @dev Whether a participant committed in a round and has not revealed, nor been slashed for it.
@@ -750,12 +790,12 @@ contract FederatedTask is IFederatedTask, ReentrancyGuardTransient {
     ) private view returns (bool, bytes memory, int256[] memory, uint256[] memory) {
         uint256 n = participants.length;
         address[] memory reports = new address[](n);
-        uint64[] memory samples = new uint64[](n);
+        IScorer.Facts memory facts = IScorer.Facts(new uint64[](n), calibration, _seed(round_));
         for (uint256 i; i < n; ++i) {
             reports[i] = _reports[round_][participants[i]];
-            samples[i] = _member[participants[i]].samples;
+            facts.samples[i] = _member[participants[i]].samples;
         }
-        return scorer.resume(reports, samples, calibration, progress, work);
+        return scorer.resume(reports, facts, progress, work);
     }
 
     /// @dev Pays, slashes and closes a round. What slashes bring in is paid with the budget. No more returns to the pool

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from flwr_chainfl.admission import AllowList, Invitations
     from flwr_chainfl.clientapp import ChainClientApp
     from flwr_chainfl.crypto import Wallet
     from flwr_chainfl.distillation import consensus_term
@@ -21,12 +22,14 @@ if TYPE_CHECKING:
     from flwr_chainfl.storage import FolderStore
 
 _HOME = {
+    "AllowList": "admission",
     "ChainClientApp": "clientapp",
     "ChainFLError": "errors",
     "ChainStrategy": "serverapp",
     "Deadlines": "serverapp",
     "FedSoftLabel": "serverapp",
     "FolderStore": "storage",
+    "Invitations": "admission",
     "Ledger": "ledger",
     "PeerTruthSerum": "scoring",
     "Proportional": "rewards",
@@ -41,12 +44,14 @@ _HOME = {
 }
 
 __all__ = [
+    "AllowList",
     "ChainClientApp",
     "ChainFLError",
     "ChainStrategy",
     "Deadlines",
     "FedSoftLabel",
     "FolderStore",
+    "Invitations",
     "Ledger",
     "PeerTruthSerum",
     "Proportional",

@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from flwr_chainfl.crypto import keccak256, payload_hash
+from flwr_chainfl.admission import AllowList, Invitations, read_list
+from flwr_chainfl.crypto import keccak256, payload_hash, round_seed, salts_entropy
 from flwr_chainfl.errors import ChainFLError
 from flwr_chainfl.fixedpoint import WAD
 from flwr_chainfl.labels import LabelFormat, hard_labels
@@ -19,7 +20,7 @@ from flwr_chainfl.messages import SOFT_LABELS
 from flwr_chainfl.record import read_run
 from flwr_chainfl.reputation import reputation
 from flwr_chainfl.rewards import Schedule, schedule_of
-from flwr_chainfl.scoring import Scorer, scorer_of
+from flwr_chainfl.scoring import Facts, Scorer, scorer_of
 from flwr_chainfl.serverapp.book import mean_text
 from flwr_chainfl.serverapp.consensus import Memory
 from flwr_chainfl.serverapp.exchange import Standing
@@ -54,6 +55,8 @@ class _Settled:
     stakes: dict[str, int] = field(default_factory=dict)  # before the round's own slashes
     samples: dict[str, int] = field(default_factory=dict)
     calibration: bytes = b""  # the items that were opened
+    seed: bytes = b""
+    is_void: bool = False
     block: int = 0  # in which it was opened
 
 
@@ -131,6 +134,8 @@ class _Audit:
             elif name == "RoundOpened":
                 settled[a["round"]].budget = a["budget"] + a["forfeits"]
                 settled[a["round"]].block = opened[a["round"]]
+            elif name == "RoundVoided":
+                settled[a["round"]].is_void = True
             elif name == "CalibrationRevealed":
                 settled[a["round"]].calibration = a["calibration"]
             elif name == "Revealed":
@@ -143,7 +148,21 @@ class _Audit:
                 settled[a["round"]].receipts[a["participant"]] = a
                 settled[a["round"]].stakes[a["participant"]] = stakes[a["participant"]]
                 stakes[a["participant"]] -= a["slashed"]
+        for number, one in settled.items():
+            one.seed = self._seed(number, {p: revealed["salt"] for p, revealed in one.reveals.items()})
         return dict(settled)
+
+    def _seed(self, round_number: int, salts: dict[str, bytes]) -> bytes:
+        """Return what a round's random draws begin with, from what was revealed; empty where a word is missing."""
+        word: bytes | None = bytes(32)
+        if self._settings.randomness != NOBODY:
+            word = self._ledger.randomness(self._settings.randomness).word(self._task.address, round_number)
+        if word is None:
+            return b""
+        return round_seed(
+            chain_id=self._ledger.chain.chain_id, task=self._task.address, round_number=round_number,
+            entropy=salts_entropy(salts), word=word,
+        )
 
     def _compare_terms(self) -> Iterator[Difference]:
         cid = self._terms_cid()
@@ -154,9 +173,32 @@ class _Audit:
         for key, value in asdict(self._settings).items():
             recorded = self._record["config"]["settings"].get(key)
             yield from _differ(f"config, settings, {key}", recorded, value if isinstance(value, bool) else str(value))
+        yield from self._compare_admission()
         funded = next(a for name, a in self._events if name == "TaskInitialized")
         yield from _differ("config, reward-per-round", self._record["config"].get("reward-per-round"),
                            str(funded["pool"] // funded["rounds"]))
+
+    def _compare_admission(self) -> Iterator[Difference]:
+        """Compare what the terms say of who may join with the ledger's contract, and the members with the list."""
+        terms = self._terms.get("admission")
+        yield from _differ("config, admission", terms is not None, self._settings.admission != NOBODY)
+        if terms is None or self._settings.admission == NOBODY:
+            return
+        gate = self._ledger.gate(self._settings.admission)
+        if terms["contract"] == AllowList.contract:
+            allowed = read_list(self._store.get(terms["list"]))
+            root = "0x" + allowed.arguments[0].hex()
+            yield from _differ("config, admission, root", terms["arguments"][0], root)
+            yield from _differ("config, admission, root on the ledger", "0x" + gate.root().hex(), root)
+            joined = {str(a["participant"]) for name, a in self._events if name == "ParticipantJoined"}
+            for participant in sorted(joined - set(allowed.addresses)):
+                yield Difference(f"{participant}, admission", "a member", "not on the allow-list")
+        elif terms["contract"] == Invitations.contract:
+            inviter, purpose = terms["arguments"]
+            yield from _differ("config, admission, inviter on the ledger", gate.inviter(), inviter)
+            yield from _differ(
+                "config, admission, purpose on the ledger", gate.purpose_hash().hex(), keccak256(purpose.encode()).hex()
+            )
 
     def _compare_round(self, where: str, entry: Entry, settled: _Settled) -> Iterator[Difference]:
         participants = sorted(settled.reveals, key=lambda a: int(a, 16))
@@ -170,12 +212,21 @@ class _Audit:
                 f"{where}, {participant}", recorded[participant], settled.reveals[participant], contents
             )
         reports = [bytes.fromhex(recorded[p]["report"]) for p in participants]
+        if settled.is_void and entry["seed"] is None and self._settings.randomness != NOBODY:
+            settled.seed = b""  # a word that came too late was no part of the round
+        yield from _differ(f"{where}, seed", entry["seed"], settled.seed.hex() or None)
         yield from _differ(f"{where}, calibration", entry["calibration"], settled.calibration.hex() or None)
         yield from self._compare_reputations(where, recorded, settled)
         exchanged = [p for p in participants if recorded[p]["content"] is not None]
         if self._terms["exchange"] == SOFT_LABELS and exchanged and len(contents) == len(exchanged):
             yield from self._compare_consensus(where, entry, recorded, contents, settled)
-        yield from self._compare_pay(where, participants, recorded, settled, reports)
+        if settled.seed:
+            yield from self._compare_pay(where, participants, recorded, settled, reports)
+            return
+        for participant in participants:
+            yield from _differ(f"{where}, {participant}, score", recorded[participant]["score"], None)
+            yield from _differ(f"{where}, {participant}, quality", recorded[participant]["quality"], None)
+            yield from _differ(f"{where}, {participant}, paid", recorded[participant]["paid"], "0")
 
     def _compare_report(
         self, where: str, recorded: Entry, revealed: Entry, contents: dict[str, bytes]
@@ -248,7 +299,10 @@ class _Audit:
         reports: Sequence[bytes],
     ) -> Iterator[Difference]:
         """Recompute scores, slashes and payouts, and compare them with the ledger's receipts and the record."""
-        scored = self._scorer.score(reports, [settled.samples[p] for p in participants], settled.calibration)
+        facts = Facts(
+            samples=[settled.samples[p] for p in participants], calibration=settled.calibration, seed=settled.seed
+        )
+        scored = self._scorer.score(reports, facts)
         scores = scored.scores
         for participant, score, quality in zip(participants, scores, scored.qualities, strict=True):
             self._scores[participant].append(score)

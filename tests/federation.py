@@ -11,7 +11,7 @@ from flwr_chainfl.fixedpoint import WAD
 from flwr_chainfl.ledger import CommitRequest, JoinRequest, Ledger, Result, Reveal, Settings
 from flwr_chainfl.ledger.abi import load
 from flwr_chainfl.ledger.accounting import Conservation, conservation
-from flwr_chainfl.scoring import PeerTruthSerum, Scorer
+from flwr_chainfl.scoring import Facts, PeerTruthSerum, Scorer
 from flwr_chainfl.storage import address, digest
 
 STAKE = 100 * WAD
@@ -109,11 +109,12 @@ class Federation:
 
     def join_request(
         self, wallet: Wallet, *, stake: int = STAKE, samples: int = SAMPLES, signer: Wallet | None = None,
-        deadline: int | None = None, permit: Signature | None = None,
+        deadline: int | None = None, permit: Signature | None = None, departures: int = 0, proof: bytes = b"",
     ) -> JoinRequest:
         """Return a wish to join; `signer` forges it, `permit` replaces the token's permit."""
         deadline = self.ledger.chain.now() + 10**6 if deadline is None else deadline
-        join = {"participant": wallet.address, "stake": stake, "samples": samples, "departures": 0, "deadline": deadline}
+        join = {"participant": wallet.address, "stake": stake, "samples": samples, "departures": departures,
+                "deadline": deadline}
         spend = {"owner": wallet.address, "spender": self.task.address, "value": stake,
                  "nonce": self.ledger.token_nonce(self.token, wallet.address), "deadline": deadline}
         domain = self.ledger.token_domain(self.token)
@@ -124,6 +125,7 @@ class Federation:
             deadline=deadline,
             signature=(signer or wallet).sign(TypedData(domain=self.task.domain, primary="Join", message=join)),
             permit=permit or wallet.sign(TypedData(domain=domain, primary="Permit", message=spend)),
+            proof=proof,
         )
 
     def salt(self, wallet: Wallet, round_number: int) -> bytes:
@@ -181,13 +183,13 @@ class Federation:
 
     def scores(self, reports: Mapping[str, bytes]) -> list[int]:
         """Return the true scores of reports."""
-        return self.scorer.score(list(reports.values()), [SAMPLES] * len(reports)).scores
+        return self.scorer.score(list(reports.values()), Facts(samples=[SAMPLES] * len(reports))).scores
 
     def result(
         self, reports: Mapping[str, bytes], scores: Sequence[int] | None = None, *, calibration: bytes = b""
     ) -> Result:
         """Return the true result of reports; `scores` replaces the true ones."""
-        scored = self.scorer.score(list(reports.values()), [SAMPLES] * len(reports), calibration)
+        scored = self.scorer.score(list(reports.values()), Facts(samples=[SAMPLES] * len(reports), calibration=calibration))
         return Result(
             participants=tuple(reports),
             scores=tuple(scored.scores if scores is None else scores),

@@ -38,6 +38,8 @@ interface IFederatedTask {
     /// @param onchain Whether the contract computes every round's scores from published reports, rather than only
     ///        those of a posting that is challenged.
     /// @param reputation Registry that paid rounds can be recorded in; 0: none.
+    /// @param admission Who may join; 0: everybody with a stake.
+    /// @param randomness Source of a word for each round's seed, besides the salts; 0: the salts alone.
     struct Settings {
         address token;
         address scorer;
@@ -56,6 +58,8 @@ interface IFederatedTask {
         bool lateJoin;
         bool onchain;
         address reputation;
+        address admission;
+        address randomness;
     }
 
     struct Member {
@@ -83,6 +87,7 @@ interface IFederatedTask {
         address challenger;
         bytes32 calibration; // commitment to it; 0: none
         bytes32 progress; // hash of the scorer's; 0: not begun
+        bytes32 entropy; // of the salts that were revealed
     }
 
     /// @notice A signature in its 64-byte form (EIP-2098).
@@ -94,6 +99,7 @@ interface IFederatedTask {
     /// @notice EIP-712 `Join(address participant,uint256 stake,uint64 samples,uint256 departures,uint256 deadline)`,
     ///         and the ERC-2612 permit of the same stake and deadline. `departures` is how often the participant has
     ///         left this task, so that the wish of one that left cannot be replayed.
+    /// @param proof What the task's admission asks for; not signed, since it serves nobody but the participant.
     struct JoinRequest {
         address participant;
         uint96 stake;
@@ -101,6 +107,7 @@ interface IFederatedTask {
         uint256 deadline;
         Signature signature;
         Signature permit;
+        bytes proof;
     }
 
     /// @notice EIP-712 `Commit(address participant,uint32 round,bytes32 commitment)`.

@@ -4,15 +4,24 @@ pragma solidity ^0.8.28;
 /// @title What a contribution is worth.
 /// @notice A scorer is stateless: the same reports give the same scores, on any chain and in Python.
 interface IScorer {
+    /// @notice What a round's scoring rests on besides the reports.
+    /// @param samples The sample count that each participant declared when it joined.
+    /// @param calibration Tasks whose right label the requester knows, or empty; its form is the scorer's.
+    /// @param seed Of the round's random draws; nobody knew it before the last commitment.
+    struct Facts {
+        uint64[] samples;
+        bytes calibration;
+        bytes32 seed;
+    }
+
     /// @notice Score the reports of one round; anyone can try it for free by a call.
     /// @dev Must not revert on malformed reports or calibrations: a malformed report scores 0 and counts for nobody
     ///      else, so that no participant can block the others' pay.
     /// @param reports What each participant revealed, participants in ascending order of address.
-    /// @param samples The sample count that each participant declared when it joined.
-    /// @param calibration Tasks whose right label the requester knows, or empty; its form is the scorer's.
+    /// @param facts What else the scores rest on.
     /// @return scores One score each, WAD (1e18 = 1.0), possibly negative.
     /// @return qualities One each, WAD from 0 to 1: how good the report was, whatever it earns.
-    function score(bytes[] calldata reports, uint64[] calldata samples, bytes calldata calibration)
+    function score(bytes[] calldata reports, Facts calldata facts)
         external
         view
         returns (int256[] memory scores, uint256[] memory qualities);
@@ -21,8 +30,7 @@ interface IScorer {
     /// @dev The progress is the scorer's own and is not checked: whoever keeps a progress has to keep its hash.
     /// @param reports SSTORE2 pointers; an account without code stands for a report that nobody published, which
     ///        counts as an empty one.
-    /// @param samples As above.
-    /// @param calibration As above, and the same in every call.
+    /// @param facts As above, and the same in every call.
     /// @param progress Empty to begin, then what the last call returned.
     /// @param work Labels to process at most; one unit of work is done in any case. A result that used it up is
     ///        delivered by the next call, so that what is done with it can have a transaction of its own.
@@ -32,8 +40,7 @@ interface IScorer {
     /// @return qualities As above, once it is.
     function resume(
         address[] calldata reports,
-        uint64[] calldata samples,
-        bytes calldata calibration,
+        Facts calldata facts,
         bytes calldata progress,
         uint256 work
     ) external view returns (bool done, bytes memory next, int256[] memory scores, uint256[] memory qualities);

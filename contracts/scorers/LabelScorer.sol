@@ -59,7 +59,7 @@ abstract contract LabelScorer is IScorer {
 
     /// @inheritdoc IScorer
     /// @dev A report that is not usable scores 0, has quality 0 and is nobody's peer.
-    function score(bytes[] calldata reports, uint64[] calldata, bytes calldata calibration)
+    function score(bytes[] calldata reports, Facts calldata facts)
         external
         view
         returns (int256[] memory scores, uint256[] memory qualities)
@@ -67,7 +67,7 @@ abstract contract LabelScorer is IScorer {
         uint256 n = reports.length;
         bytes[] memory loaded = new bytes[](n);
         Progress memory p = _begin(n);
-        bytes memory items = calibration;
+        bytes memory items = facts.calibration;
         for (uint256 i; i < n; ++i) {
             loaded[i] = reports[i];
             if (loaded[i].length == tasks) _check(p, i, loaded[i], items);
@@ -87,15 +87,14 @@ abstract contract LabelScorer is IScorer {
     /// @inheritdoc IScorer
     function resume(
         address[] calldata reports,
-        uint64[] calldata,
-        bytes calldata calibration,
+        Facts calldata facts,
         bytes calldata progress,
         uint256 work
     ) external view returns (bool done, bytes memory next, int256[] memory scores, uint256[] memory qualities) {
         Progress memory p = progress.length == 0 ? _begin(reports.length) : _decode(progress);
         uint256 spent;
         if (p.phase == Phase.Checking) {
-            spent = _checkStored(p, reports, calibration, work);
+            spent = _checkStored(p, reports, facts.calibration, work);
             if (p.next < reports.length) return (false, _encode(p), scores, qualities);
             _settleUsable(p);
         }

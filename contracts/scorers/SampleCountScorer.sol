@@ -15,7 +15,7 @@ contract SampleCountScorer is IScorer {
     /// @inheritdoc IScorer
     /// @dev A report is the sample count as 8 bytes, big endian. One of another length, or above the count declared
     ///      at joining, scores 0 and has quality 0. A calibration is not used.
-    function score(bytes[] calldata reports, uint64[] calldata samples, bytes calldata)
+    function score(bytes[] calldata reports, Facts calldata facts)
         external
         pure
         returns (int256[] memory scores, uint256[] memory qualities)
@@ -24,7 +24,7 @@ contract SampleCountScorer is IScorer {
         (scores, qualities) = (new int256[](n), new uint256[](n));
         for (uint256 i; i < n; ++i) {
             if (reports[i].length != LENGTH) continue;
-            (scores[i], qualities[i]) = _score(bytes8(reports[i]), samples[i]);
+            (scores[i], qualities[i]) = _score(bytes8(reports[i]), facts.samples[i]);
         }
     }
 
@@ -32,8 +32,7 @@ contract SampleCountScorer is IScorer {
     /// @dev Takes one call, whatever the work is.
     function resume(
         address[] calldata reports,
-        uint64[] calldata samples,
-        bytes calldata,
+        Facts calldata facts,
         bytes calldata,
         uint256
     ) external view returns (bool done, bytes memory next, int256[] memory scores, uint256[] memory qualities) {
@@ -42,7 +41,7 @@ contract SampleCountScorer is IScorer {
         (scores, qualities) = (new int256[](n), new uint256[](n));
         for (uint256 i; i < n; ++i) {
             if (reports[i].code.length != LENGTH + 1) continue;
-            (scores[i], qualities[i]) = _score(bytes8(SSTORE2.read(reports[i])), samples[i]);
+            (scores[i], qualities[i]) = _score(bytes8(SSTORE2.read(reports[i])), facts.samples[i]);
         }
     }
 

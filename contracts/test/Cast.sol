@@ -80,7 +80,7 @@ abstract contract Cast is Signer {
         for (uint256 i; i < who.length; ++i) {
             reports[i] = _report(who[i], round);
         }
-        return _scorer.score(reports, new uint64[](who.length), calibration);
+        return _scorer.score(reports, IScorer.Facts(new uint64[](who.length), calibration, 0));
     }
 
     // In every second round; in every fourth it says that a constant is the truth.

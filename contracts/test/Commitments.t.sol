@@ -71,7 +71,7 @@ contract CommitmentsTest is TaskTest {
         _fund(task);
         for (uint256 i; i < 2; ++i) {
             vm.prank(people[i]);
-            task.joinTask(0, SAMPLES);
+            task.joinTask(0, SAMPLES, "");
         }
         vm.prank(requester);
         task.startTask();

@@ -68,10 +68,11 @@ abstract contract Games is Test {
         returns (int256[] memory scores, uint256[] memory qualities, uint256 steps)
     {
         bytes memory progress;
+        IScorer.Facts memory facts = IScorer.Facts(new uint64[](pointers.length), calibration, bytes32(seed));
         for (bool done; !done; ++steps) {
             uint256 work = most == 0 ? 0 : _draw(seed, steps, most) % most;
             (done, progress, scores, qualities) =
-                scorer.resume(pointers, new uint64[](pointers.length), calibration, progress, work);
+                scorer.resume(pointers, facts, progress, work);
             require(done == (progress.length == 0), "a progress just when it is not done");
         }
     }

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {Hashes} from "@openzeppelin/contracts/utils/cryptography/Hashes.sol";
 import {Vm} from "forge-std/Vm.sol";
 
 import {FederatedTask} from "../FederatedTask.sol";
+import {AllowList} from "../admissions/AllowList.sol";
+import {Invitations} from "../admissions/Invitations.sol";
 import {IFederatedTask} from "../interfaces/IFederatedTask.sol";
+import {IScorer} from "../interfaces/IScorer.sol";
 import {Reputation} from "../Reputation.sol";
 import {WeightedPeerTruthSerumScorer} from "../scorers/WeightedPeerTruthSerumScorer.sol";
 import {Shipped} from "./Shipped.sol";
@@ -20,6 +24,7 @@ contract GasTest is TaskTest {
     uint256 private constant WORK = 110_000;
 
     bool private onchain;
+    address private admission;
     Reputation private reputation = Shipped.reputation();
 
     function setUp() public override {
@@ -33,6 +38,7 @@ contract GasTest is TaskTest {
         s.maximumMembers = 400;
         s.onchain = onchain;
         s.reputation = address(reputation);
+        s.admission = admission;
     }
 
     function _deploy(IFederatedTask.Settings memory s) internal override returns (FederatedTask deployed) {
@@ -57,6 +63,49 @@ contract GasTest is TaskTest {
         vm.prank(people[0]);
         task.removeWorker();
         _snap("removeWorker");
+    }
+
+    function test_gas_of_joining_by_allow_list() public {
+        for (uint256 size = 16; size <= 4096; size *= 16) {
+            bytes32 node = keccak256(bytes.concat(keccak256(abi.encode(people[0]))));
+            bytes memory proof;
+            for (uint256 level = 1; level < size; level *= 2) {
+                bytes32 sibling = keccak256(abi.encode(level));
+                node = Hashes.commutativeKeccak256(node, sibling);
+                proof = bytes.concat(proof, sibling);
+            }
+            admission = address(Shipped.allowList(node));
+            _snapJoining(string.concat("joinTask, allow-list of ", vm.toString(size)), proof);
+        }
+    }
+
+    function test_gas_of_joining_by_invitation() public {
+        (address inviter, uint256 key) = makeAddrAndKey("inviter");
+        admission = address(Shipped.invitations(inviter, "study"));
+        bytes32 typeHash =
+            keccak256("Invitation(string purpose,address task,address participant,uint256 departures,uint256 deadline)");
+        bytes32 structHash =
+            keccak256(abi.encode(typeHash, keccak256("study"), address(0), people[0], 0, block.timestamp));
+        bytes32 domain = keccak256(
+            abi.encode(
+                keccak256("EIP712Domain(string name,string version,uint256 chainId)"),
+                keccak256("Invitations"),
+                keccak256("1"),
+                block.chainid
+            )
+        );
+        (bytes32 r, bytes32 vs) = vm.signCompact(key, keccak256(abi.encodePacked(hex"1901", domain, structHash)));
+        _snapJoining("joinTask, invitation", abi.encode(address(0), block.timestamp, r, vs));
+    }
+
+    function _snapJoining(string memory name, bytes memory proof) private {
+        task = _deploy(_settings());
+        _fund(task);
+        vm.startPrank(people[0]);
+        token.approve(address(task), STAKE);
+        task.joinTask(STAKE, SAMPLES, proof);
+        vm.stopPrank();
+        _snap(name);
     }
 
     function test_gas_of_opening_a_round() public {
@@ -263,7 +312,7 @@ contract GasTest is TaskTest {
     }
 
     function _rightQualities(uint256 members) internal view override returns (uint256[] memory qualities) {
-        (, qualities) = scorer.score(_reports(members), new uint64[](members), "");
+        (, qualities) = scorer.score(_reports(members), IScorer.Facts(new uint64[](members), "", 0));
     }
 
     // The truth, but for one label in five.

@@ -21,26 +21,26 @@ contract JoiningTest is TaskTest {
     function test_too_small_a_stake_is_refused() public {
         vm.prank(people[0]);
         vm.expectRevert(abi.encodeWithSelector(IFederatedTask.StakeTooSmall.selector, people[0], STAKE - 1, STAKE));
-        task.joinTask(STAKE - 1, SAMPLES);
+        task.joinTask(STAKE - 1, SAMPLES, "");
     }
 
     function test_joining_twice_is_refused() public {
         _join(people[0]);
         vm.prank(people[0]);
         vm.expectRevert(abi.encodeWithSelector(IFederatedTask.AlreadyJoined.selector, people[0]));
-        task.joinTask(STAKE, SAMPLES);
+        task.joinTask(STAKE, SAMPLES, "");
     }
 
     function test_requester_cannot_join_its_own_task() public {
         vm.prank(requester);
         vm.expectRevert(abi.encodeWithSelector(IFederatedTask.RequesterCannotJoin.selector, requester));
-        task.joinTask(STAKE, SAMPLES);
+        task.joinTask(STAKE, SAMPLES, "");
     }
 
     function test_joining_without_an_allowance_is_refused() public {
         vm.prank(people[0]);
         vm.expectRevert();
-        task.joinTask(STAKE, SAMPLES);
+        task.joinTask(STAKE, SAMPLES, "");
         assertEq(task.activeMembers(), 0);
     }
 
@@ -48,14 +48,14 @@ contract JoiningTest is TaskTest {
         task = _deploy(_settings());
         _expectClosed(IFederatedTask.TaskStatus.Created);
         vm.prank(people[0]);
-        task.joinTask(STAKE, SAMPLES);
+        task.joinTask(STAKE, SAMPLES, "");
     }
 
     function test_joining_after_the_start_is_refused() public {
         _start(2);
         _expectClosed(IFederatedTask.TaskStatus.Running);
         vm.prank(people[2]);
-        task.joinTask(STAKE, SAMPLES);
+        task.joinTask(STAKE, SAMPLES, "");
     }
 
     function test_joining_a_completed_task_is_refused() public {
@@ -63,7 +63,7 @@ contract JoiningTest is TaskTest {
         task.completeTask();
         _expectClosed(IFederatedTask.TaskStatus.Completed);
         vm.prank(people[2]);
-        task.joinTask(STAKE, SAMPLES);
+        task.joinTask(STAKE, SAMPLES, "");
     }
 
     function _expectClosed(IFederatedTask.TaskStatus status) private {
@@ -100,6 +100,6 @@ contract LateJoiningTest is TaskTest {
         }
         vm.prank(people[3]);
         vm.expectRevert(abi.encodeWithSelector(IFederatedTask.TooManyMembers.selector, 4, 3));
-        task.joinTask(STAKE, SAMPLES);
+        task.joinTask(STAKE, SAMPLES, "");
     }
 }

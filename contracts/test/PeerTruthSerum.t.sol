@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {Test} from "forge-std/Test.sol";
 
+import {IScorer} from "../interfaces/IScorer.sol";
 import {LabelScorer} from "../scorers/LabelScorer.sol";
 import {PeerTruthSerumScorer} from "../scorers/PeerTruthSerumScorer.sol";
 import {PeerTruthSerum} from "../libraries/PeerTruthSerum.sol";
@@ -128,8 +129,8 @@ contract PeerTruthSerumTest is Test {
         for (uint256 i; i <= count; ++i) {
             withJunk[i] = i == position ? junk : reports[i < position ? i : i - 1];
         }
-        (int256[] memory scores,) = scorer.score(withJunk, new uint64[](count + 1), "");
-        (int256[] memory clean,) = scorer.score(reports, new uint64[](count), "");
+        (int256[] memory scores,) = scorer.score(withJunk, IScorer.Facts(new uint64[](count + 1), "", 0));
+        (int256[] memory clean,) = scorer.score(reports, IScorer.Facts(new uint64[](count), "", 0));
         assertEq(scores[position], 0);
         for (uint256 i; i < count; ++i) {
             assertEq(scores[i < position ? i : i + 1], clean[i]);

@@ -45,7 +45,7 @@ contract ReentrancyTest is TaskTest {
         int256[] memory scores = new int256[](1);
         uint256[] memory qualities = new uint256[](1);
         bytes[] memory calls = new bytes[](10);
-        calls[0] = abi.encodeCall(task.joinTask, (STAKE, SAMPLES));
+        calls[0] = abi.encodeCall(task.joinTask, (STAKE, SAMPLES, ""));
         calls[1] = abi.encodeCall(task.joinTaskFor, (new IFederatedTask.JoinRequest[](0)));
         calls[2] = abi.encodeCall(task.extendTask, (1, 1));
         calls[3] = abi.encodeCall(task.postScores, (1, who, scores, qualities, "", 0));
@@ -106,7 +106,7 @@ contract ReentrancyTest is TaskTest {
     }
 
     function _join() private {
-        member.run(address(task), abi.encodeCall(task.joinTask, (STAKE, SAMPLES)));
+        member.run(address(task), abi.encodeCall(task.joinTask, (STAKE, SAMPLES, "")));
     }
 
     function _leave() private {

@@ -37,7 +37,7 @@ contract ResumingTest is Games {
         (reports[1], pointers[1]) = ("", address(0));
         reports[4] = "";
         IScorer scorer = Shipped.weightedPeerTruthSerumScorer(4, 40, 1);
-        (int256[] memory expected,) = scorer.score(reports, new uint64[](6), "");
+        (int256[] memory expected,) = scorer.score(reports, IScorer.Facts(new uint64[](6), "", 0));
         pointers[4] = makeAddr("nobody");
         (int256[] memory scores,,) = _inSteps(scorer, pointers, "", 3, 100);
         assertEq(scores, expected);
@@ -46,17 +46,17 @@ contract ResumingTest is Games {
     function test_result_that_used_up_the_work_is_delivered_by_the_next_call() public {
         IScorer scorer = Shipped.weightedPeerTruthSerumScorer(4, 40, 1);
         address[] memory pointers = _store(_reports(1, 5, 40, 4));
-        uint64[] memory samples = new uint64[](5);
-        (bool done, bytes memory progress,,) = scorer.resume(pointers, samples, "", "", 0);
+        IScorer.Facts memory facts = IScorer.Facts(new uint64[](5), "", 0);
+        (bool done, bytes memory progress,,) = scorer.resume(pointers, facts, "", 0);
         uint256 length;
         uint256 longest;
         while (!done) {
             length = progress.length;
             if (length > longest) longest = length;
-            (done, progress,,) = scorer.resume(pointers, samples, "", progress, 0);
+            (done, progress,,) = scorer.resume(pointers, facts, progress, 0);
         }
         assertLe(length + 32 * 3 * 5, longest, "the result, but no cells");
-        (done,,,) = scorer.resume(pointers, samples, "", "", type(uint256).max);
+        (done,,,) = scorer.resume(pointers, facts, "", type(uint256).max);
         assertTrue(done, "all at once");
     }
 
@@ -68,7 +68,7 @@ contract ResumingTest is Games {
         bytes memory progress;
         uint256 few;
         for (bool done; !done; ++few) {
-            (done, progress,,) = scorer.resume(pointers, new uint64[](5), "", progress, 5_000);
+            (done, progress,,) = scorer.resume(pointers, IScorer.Facts(new uint64[](5), "", 0), progress, 5_000);
         }
         assertLe(few, 8, "three times 10,000 labels and the checks, less what words of labels waste");
         assertGe(few, 5);
@@ -83,15 +83,15 @@ contract ResumingTest is Games {
             reports[i] = i == n ? junk : abi.encodePacked(counts[i]);
             samples[i] = declared;
         }
-        (int256[] memory expected, uint256[] memory expectedQualities) = scorer.score(reports, samples, "any");
+        (int256[] memory expected, uint256[] memory expectedQualities) = scorer.score(reports, IScorer.Facts(samples, "any", 0));
         address[] memory pointers = _store(reports);
         (bool done, bytes memory next, int256[] memory scores, uint256[] memory qualities) =
-            scorer.resume(pointers, samples, "any", "", 0);
+            scorer.resume(pointers, IScorer.Facts(samples, "any", 0), "", 0);
         assertTrue(done && next.length == 0);
         assertEq(scores, expected);
         assertEq(qualities, expectedQualities);
         pointers[0] = address(0);
-        (,, scores, qualities) = scorer.resume(pointers, samples, "", "", 1);
+        (,, scores, qualities) = scorer.resume(pointers, IScorer.Facts(samples, "", 0), "", 1);
         assertEq(scores[0], 0);
         assertEq(qualities[0], 0);
     }
@@ -104,7 +104,7 @@ contract ResumingTest is Games {
         uint256 most
     ) private returns (uint256 steps) {
         (int256[] memory expected, uint256[] memory expectedQualities) =
-            scorer.score(reports, new uint64[](reports.length), calibration);
+            scorer.score(reports, IScorer.Facts(new uint64[](reports.length), calibration, bytes32(seed)));
         int256[] memory scores;
         uint256[] memory qualities;
         (scores, qualities, steps) = _inSteps(scorer, _store(reports), calibration, seed, most);

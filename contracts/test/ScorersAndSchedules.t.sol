@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {Test} from "forge-std/Test.sol";
 
+import {IScorer} from "../interfaces/IScorer.sol";
 import {Proportional} from "../schedules/Proportional.sol";
 import {SampleCountScorer} from "../scorers/SampleCountScorer.sol";
 import {Shipped} from "./Shipped.sol";
@@ -58,7 +59,7 @@ contract ScorersAndSchedulesTest is Test {
         bytes[] memory reports = new bytes[](1);
         uint64[] memory samples = new uint64[](1);
         (reports[0], samples[0]) = (report, declared);
-        (int256[] memory scores, uint256[] memory qualities) = counter.score(reports, samples, "");
+        (int256[] memory scores, uint256[] memory qualities) = counter.score(reports, IScorer.Facts(samples, "", 0));
         (bool usable, uint256 quality) = (report.length == 8 && uint64(bytes8(report)) <= declared, qualities[0]);
         assertEq(quality, usable ? 1 ether : 0);
         return scores[0];

@@ -37,7 +37,7 @@ contract SeatsTest is TaskTest {
         assertEq(task.activeMembers(), 3);
         vm.expectRevert(abi.encodeWithSelector(IFederatedTask.TooManyMembers.selector, 4, 3));
         vm.prank(people[0]);
-        task.joinTask(STAKE, SAMPLES);
+        task.joinTask(STAKE, SAMPLES, "");
     }
 
     function test_newcomer_on_a_vacant_seat_is_selected_from_the_next_round() public {

@@ -6,7 +6,10 @@ import {Vm} from "forge-std/Vm.sol";
 import {FederatedTask} from "../FederatedTask.sol";
 import {Reputation} from "../Reputation.sol";
 import {TestToken} from "../TestToken.sol";
+import {AllowList} from "../admissions/AllowList.sol";
+import {Invitations} from "../admissions/Invitations.sol";
 import {IFederatedTask} from "../interfaces/IFederatedTask.sol";
+import {VRFRandomness} from "../randomness/VRFRandomness.sol";
 import {Proportional} from "../schedules/Proportional.sol";
 import {PeerTruthSerumScorer} from "../scorers/PeerTruthSerumScorer.sol";
 import {SampleCountScorer} from "../scorers/SampleCountScorer.sol";
@@ -30,6 +33,21 @@ library Shipped {
 
     function testToken() internal returns (TestToken) {
         return TestToken(_create("TestToken", ""));
+    }
+
+    function allowList(bytes32 root) internal returns (AllowList) {
+        return AllowList(_create("AllowList", abi.encode(root)));
+    }
+
+    function invitations(address inviter, string memory purpose) internal returns (Invitations) {
+        return Invitations(_create("Invitations", abi.encode(inviter, purpose)));
+    }
+
+    function vrfRandomness(address coordinator, VRFRandomness.Parameters memory parameters)
+        internal
+        returns (VRFRandomness)
+    {
+        return VRFRandomness(_create("VRFRandomness", abi.encode(coordinator, parameters)));
     }
 
     function proportional(int256 minimumScore) internal returns (Proportional) {

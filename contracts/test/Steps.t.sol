@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {IFederatedTask} from "../interfaces/IFederatedTask.sol";
+import {IScorer} from "../interfaces/IScorer.sol";
 import {LabelScorer} from "../scorers/LabelScorer.sol";
 import {WeightedPeerTruthSerumScorer} from "../scorers/WeightedPeerTruthSerumScorer.sol";
 import {Shipped} from "./Shipped.sol";
@@ -64,7 +65,7 @@ contract StepsTest is TaskTest {
 
     function test_step_tells_what_the_next_one_begins_with() public {
         _dispute(right, qualities);
-        (, bytes memory expected,,) = scorer.resume(_pointers(), new uint64[](4), "", "", 0);
+        (, bytes memory expected,,) = scorer.resume(_pointers(), IScorer.Facts(new uint64[](4), "", 0), "", 0);
         vm.expectEmit(address(task));
         emit IFederatedTask.ScoringProgressed(round, expected);
         task.computeScores(round, _who(4), right, qualities, "", "", 0);

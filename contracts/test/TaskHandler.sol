@@ -65,7 +65,7 @@ contract TaskHandler is Cast, EventLedger {
             vm.prank(person);
             _token.approve(address(task), stake);
             vm.prank(person);
-            task.joinTask(stake, 1);
+            task.joinTask(stake, 1, "");
         } else {
             if (task.memberOf(person).position != 0) return;
             IFederatedTask.JoinRequest[] memory requests = new IFederatedTask.JoinRequest[](1);

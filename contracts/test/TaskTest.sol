@@ -7,6 +7,7 @@ import {Vm} from "forge-std/Vm.sol";
 import {FederatedTask} from "../FederatedTask.sol";
 import {TestToken} from "../TestToken.sol";
 import {IFederatedTask} from "../interfaces/IFederatedTask.sol";
+import {IScorer} from "../interfaces/IScorer.sol";
 import {PeerTruthSerum} from "../libraries/PeerTruthSerum.sol";
 import {WeightedPeerTruthSerum} from "../libraries/WeightedPeerTruthSerum.sol";
 import {Proportional} from "../schedules/Proportional.sol";
@@ -113,7 +114,7 @@ abstract contract TaskTest is Test, Signer {
     function _join(address person) internal {
         vm.startPrank(person);
         token.approve(address(task), STAKE);
-        task.joinTask(STAKE, SAMPLES);
+        task.joinTask(STAKE, SAMPLES, "");
         vm.stopPrank();
     }
 
@@ -242,7 +243,7 @@ abstract contract TaskTest is Test, Signer {
         view
         returns (int256[] memory, uint256[] memory)
     {
-        return scorer.score(_reports(members), new uint64[](members), calibration);
+        return scorer.score(_reports(members), IScorer.Facts(new uint64[](members), calibration, 0));
     }
 
     // Without a call, so that a test can expect something of the next one.

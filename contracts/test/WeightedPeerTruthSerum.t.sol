@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {IScorer} from "../interfaces/IScorer.sol";
 import {LabelReports} from "../libraries/LabelReports.sol";
 import {WeightedPeerTruthSerum} from "../libraries/WeightedPeerTruthSerum.sol";
 import {PeerTruthSerumScorer} from "../scorers/PeerTruthSerumScorer.sol";
@@ -221,7 +222,8 @@ contract WeightedPeerTruthSerumTest is Games {
 
         game.weighted = false;
         (expected, expectedQualities) = NaiveWeightedPeerTruthSerum.score(reports, calibration, game);
-        (scores, qualities) = Shipped.peerTruthSerumScorer(classes, tasks).score(reports, new uint64[](n), calibration);
+        (scores, qualities) =
+            Shipped.peerTruthSerumScorer(classes, tasks).score(reports, IScorer.Facts(new uint64[](n), calibration, 0));
         assertEq(scores, expected, "unweighted");
         assertEq(qualities, expectedQualities, "qualities by majority");
     }
@@ -231,7 +233,7 @@ contract WeightedPeerTruthSerumTest is Games {
         returns (int256[] memory, uint256[] memory)
     {
         WeightedPeerTruthSerumScorer scorer = Shipped.weightedPeerTruthSerumScorer(classes, tasks, deviations);
-        return scorer.score(reports, new uint64[](reports.length), calibration);
+        return scorer.score(reports, IScorer.Facts(new uint64[](reports.length), calibration, 0));
     }
 
     function _hash(uint256 classes, uint256 tasks, uint256 deviations, bytes[] memory reports, bytes memory calibration)

@@ -35,7 +35,7 @@ from examples.benchmarks.label_scenarios import (
 from flwr_chainfl.fixedpoint import WAD
 from flwr_chainfl.labels import AGGREGATIONS, Aggregation, bayes_two_pass, pack_calibration, usable
 from flwr_chainfl.rewards import Proportional
-from flwr_chainfl.scoring import PeerTruthSerum, Scorer, WeightedPeerTruthSerum, chance_level
+from flwr_chainfl.scoring import Facts, PeerTruthSerum, Scorer, WeightedPeerTruthSerum, chance_level
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CALIBRATION_SHARE = 0.02
@@ -107,7 +107,7 @@ def _pay_cells(name: str, scorer: Scorer, calibrated: bool, seeds: int, tasks: i
     for seed in range(seeds):
         made = scenario(name, seed, tasks=tasks)
         items = calibration_items(np.random.default_rng([seed, 1]), made.truth) if calibrated else b""
-        scores = scorer.score([row.tobytes() for row in made.reports], [1] * len(made.reports), items).scores
+        scores = scorer.score([row.tobytes() for row in made.reports], Facts(samples=[1] * len(made.reports), calibration=items)).scores
         honest += [score / WAD for score in scores[: made.honest]]
         others += [score / WAD for score in scores[made.honest :]]
         paid = schedule.split(WAD, scores)

@@ -11,6 +11,7 @@ from flwr.clientapp import ClientApp
 from flwr.clientapp.typing import Mod
 from numpy.typing import NDArray
 
+from flwr_chainfl.admission import read_invitation
 from flwr_chainfl.clientapp.contribution import Contribution, contribute, request_to_join, reveal
 from flwr_chainfl.clientapp.decoder import PrivateData, train_decoder
 from flwr_chainfl.clientapp.soft_labels import SoftLabelClient
@@ -43,6 +44,9 @@ KEYSTORE_KEY = "keystore"
 STAKE_KEY = "stake"
 """Key of the SuperNode's node-config with the participant's stake, in tokens."""
 
+INVITATION_KEY = "invitation"
+"""Key of the SuperNode's node-config with the participant's invitation: hexadecimal digits after 0x, or a file's path."""
+
 
 class ChainClientApp(ClientApp):
     """A ClientApp whose replies are signed and committed to, and which exchanges soft labels when asked to.
@@ -67,6 +71,9 @@ class ChainClientApp(ClientApp):
     stake : int, optional
         Token units to stake. Default: the node-config's ``stake`` (in tokens of 18 decimals); a simulated
         participant stakes the task's minimum.
+    invitation : Callable[[Context], bytes], optional
+        Returns the client's invitation, or its proof of being on an allow-list. Default: what the node-config's
+        ``invitation`` names; where that is not there, none.
     mods : list[Mod], optional
         Flower mods, as of any ClientApp.
 
@@ -92,12 +99,14 @@ class ChainClientApp(ClientApp):
         predict: Callable[[nn.Module, NDArray[Any], Context], NDArray[np.float32]] | None = None,
         private_data: PrivateData | None = None,
         stake: int | None = None,
+        invitation: Callable[[Context], bytes] | None = None,
         mods: Sequence[Mod] | None = None,
     ) -> None:
         super().__init__(mods=list(mods) if mods is not None else None)
         if stake is not None and stake <= 0:
             raise ConfigError(f"stake is {stake}; it must be above 0 token units")
         self._stake = stake
+        self._invitation = invitation
         self._private_data = private_data
         self._soft_labels = SoftLabelClient(model, public_set, predict)
         self._wallets: dict[str, Wallet] = {}
@@ -133,7 +142,10 @@ class ChainClientApp(ClientApp):
             raise ReportError("asked to sign before any training; the client was restarted within the round")
         samples = state["samples"]
         assert isinstance(samples, int)
-        record = request_to_join(self._wallet(context, terms), terms, samples=samples, stake=self._own_stake(context, terms))
+        record = request_to_join(
+            self._wallet(context, terms), terms, samples=samples, stake=self._own_stake(context, terms),
+            invitation=self._own_invitation(context),
+        )
         return RecordDict({REPLY_RECORD: record})
 
     def _train(
@@ -173,6 +185,7 @@ class ChainClientApp(ClientApp):
             contribution,
             node_id=message.metadata.dst_node_id,
             stake=self._own_stake(context, terms),
+            invitation=self._own_invitation(context),
             reveal_now=reveal_now,
         )
         return reply
@@ -188,6 +201,14 @@ class ChainClientApp(ClientApp):
                 f"start the SuperNode with --node-config '{STAKE_KEY}=TOKENS', or pass ChainClientApp(stake=UNITS)"
             )
         return to_wad(tokens)
+
+    def _own_invitation(self, context: Context) -> bytes:
+        """Return what this participant can show for being invited, empty for nothing."""
+        if self._invitation is not None:
+            return self._invitation(context)
+        if INVITATION_KEY not in context.node_config:
+            return b""
+        return read_invitation(context.node_config[INVITATION_KEY])
 
     def _wallet(self, context: Context, terms: RoundTerms) -> Wallet:
         path = context.node_config.get(KEYSTORE_KEY)
@@ -211,4 +232,4 @@ def _samples(content: RecordDict) -> int:
     return int(value)
 
 
-__all__ = ["KEYSTORE_KEY", "STAKE_KEY", "ChainClientApp"]
+__all__ = ["INVITATION_KEY", "KEYSTORE_KEY", "STAKE_KEY", "ChainClientApp"]

@@ -37,6 +37,7 @@ def contribute(
     *,
     node_id: int,
     stake: int | None,
+    invitation: bytes,
     reveal_now: bool,
 ) -> None:
     """Add commitment, signatures and join request to a train reply, and keep what the reveal needs.
@@ -55,7 +56,7 @@ def contribute(
     )
     domain = Domain(name="FederatedTask", version="1", chain_id=terms.chain_id, contract=terms.task)
     statement = {"participant": participant, "round": terms.round_number, "commitment": committed}
-    record = request_to_join(wallet, terms, samples=contribution.samples, stake=stake)
+    record = request_to_join(wallet, terms, samples=contribution.samples, stake=stake, invitation=invitation)
     record["address"] = participant
     record["commitment"] = committed
     record["signature"] = wallet.sign(TypedData(domain=domain, primary="Commit", message=statement)).to_bytes()
@@ -88,10 +89,13 @@ def reveal(context: Context) -> RecordDict:
     return RecordDict({REPLY_RECORD: ConfigRecord({key: state[key] for key in ("round", "content", "reference", "salt")})})
 
 
-def request_to_join(wallet: Wallet, terms: RoundTerms, *, samples: int, stake: int | None) -> ConfigRecord:
+def request_to_join(
+    wallet: Wallet, terms: RoundTerms, *, samples: int, stake: int | None, invitation: bytes
+) -> ConfigRecord:
     """Sign the wish to join, and the permit for the stake; the relay uses them while this is no member yet.
 
-    samples: declared local examples; stake: token units, None for the task's minimum
+    samples: declared local examples; stake: token units, None for the task's minimum;
+    invitation: what the task's admission asks for, empty where this participant has nothing to show
     """
     domain = Domain(name="FederatedTask", version="1", chain_id=terms.chain_id, contract=terms.task)
     amount = int(terms.stake) if stake is None else stake
@@ -116,6 +120,7 @@ def request_to_join(wallet: Wallet, terms: RoundTerms, *, samples: int, stake: i
         {
             "stake": str(amount),
             "samples": samples,
+            "invitation": invitation,
             "join-signature": wallet.sign(TypedData(domain=domain, primary="Join", message=join)).to_bytes(),
             "permit-signature": wallet.sign(TypedData(domain=token, primary="Permit", message=permit)).to_bytes(),
         }

@@ -31,6 +31,13 @@ _TYPES: dict[str, list[dict[str, str]]] = {
         {"name": "nonce", "type": "uint256"},
         {"name": "deadline", "type": "uint256"},
     ],
+    "Invitation": [
+        {"name": "purpose", "type": "string"},
+        {"name": "task", "type": "address"},
+        {"name": "participant", "type": "address"},
+        {"name": "departures", "type": "uint256"},
+        {"name": "deadline", "type": "uint256"},
+    ],
     "NodeBinding": [
         {"name": "participant", "type": "address"},
         {"name": "node", "type": "uint64"},
@@ -43,29 +50,27 @@ _TYPES: dict[str, list[dict[str, str]]] = {
 class Domain:
     """The contract that a signature is for; a signature for one contract and chain holds nowhere else.
 
-    contract: checksummed address
+    contract: checksummed address; None for a statement that is made before its contract is deployed
     """
 
     name: str
     version: str
     chain_id: int
-    contract: str
+    contract: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the EIP-712 domain."""
-        return {
-            "name": self.name,
-            "version": self.version,
-            "chainId": self.chain_id,
-            "verifyingContract": self.contract,
-        }
+        domain: dict[str, Any] = {"name": self.name, "version": self.version, "chainId": self.chain_id}
+        if self.contract is not None:
+            domain["verifyingContract"] = self.contract
+        return domain
 
 
 @dataclass(frozen=True, kw_only=True)
 class TypedData:
     """One statement that can be signed.
 
-    primary: ``Join``, ``Commit``, ``Permit`` or ``NodeBinding``
+    primary: ``Join``, ``Commit``, ``Permit``, ``Invitation`` or ``NodeBinding``
     """
 
     domain: Domain

@@ -1,7 +1,9 @@
 """The ledger: an EVM in this process or any EVM chain by RPC, and the typed client of a task on it."""
 
 from flwr_chainfl.ledger.chain import Chain, Event, Receipt
+from flwr_chainfl.ledger.gate import Gate
 from flwr_chainfl.ledger.ledger import Ledger
+from flwr_chainfl.ledger.randomness import Randomness
 from flwr_chainfl.ledger.registry import Registry
 from flwr_chainfl.ledger.requests import CommitRequest, JoinRequest, Result, Reveal
 from flwr_chainfl.ledger.task import NO_HASH, NOBODY, Member, Round, RoundStatus, Settings, Task, TaskStatus
@@ -12,9 +14,11 @@ __all__ = [
     "Chain",
     "CommitRequest",
     "Event",
+    "Gate",
     "JoinRequest",
     "Ledger",
     "Member",
+    "Randomness",
     "Receipt",
     "Registry",
     "Result",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -12,7 +13,7 @@ from eth_abi.abi import decode, encode
 from eth_utils.abi import collapse_if_tuple
 from eth_utils.crypto import keccak
 
-from flwr_chainfl.errors import LedgerError
+from flwr_chainfl.errors import ContractError, LedgerError
 
 
 @dataclass(frozen=True)
@@ -107,3 +108,23 @@ def load(contract: str) -> Abi:
     if not file.is_file():
         raise LedgerError(f"no compiled contract {contract!r} in this package; add it to contracts/ and run `make contracts`")
     return Abi(json.loads(file.read_text()))
+
+
+def explained(refused: str, error: ContractError, *abis: Abi, remedies: Mapping[str, str] | None = None) -> ContractError:
+    """Return a refusal with the name and the arguments of the contract's own error.
+
+    refused: begins the message; abis: whose errors it may be; remedies: by name, end the message
+    """
+    raw = str(error.arguments.get("data", "0x"))
+    data = bytes.fromhex(raw[2:]) if len(raw) % 2 == 0 else b""
+    decoded = next((found for abi in abis if (found := abi.decode_error(data)) is not None), None)
+    if decoded is None:
+        return ContractError(f"{refused}: {error}")
+    name, arguments = decoded
+    listed = ", ".join(f"{key} {_shown(value)}" for key, value in arguments.items())
+    remedy = f"; {remedies[name]}" if remedies is not None and name in remedies else ""
+    return ContractError(f"{refused}: {name} ({listed}){remedy}", name=name, arguments=arguments)
+
+
+def _shown(value: object) -> str:
+    return "0x" + value.hex() if isinstance(value, bytes) else str(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -136,6 +136,10 @@ class Chain:
         """Return once blocks are later than `timestamp` (seconds since 1970)."""
         raise NotImplementedError
 
+    def wait_for(self, ready: Callable[[], bool], *, until: int) -> bool:
+        """Wait until `ready` says so, or blocks are later than `until` (seconds since 1970); return whether it did."""
+        raise NotImplementedError
+
     def close(self) -> None:
         """Let go of what the chain holds open."""
 
@@ -191,6 +195,14 @@ class RpcChain(Chain):
                 announced = True
                 log.info("\t└──> Waiting %d s for a deadline on the ledger", left)
             time.sleep(min(left, 1.0))
+
+    def wait_for(self, ready: Callable[[], bool], *, until: int) -> bool:
+        """Ask `ready` once a second until it says so, or blocks are later than `until`; return whether it did."""
+        while not ready():
+            if self.now() > until:
+                return False
+            time.sleep(1.0)
+        return True
 
     def _gas_limit(self, to: str | None, data: bytes) -> int:
         request: dict[str, Any] = {"from": self.wallet.address, "data": data}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -21,6 +21,17 @@ log = logging.getLogger("flwr")
 GENESIS_TIME = 1_767_225_600  # 2026-01-01T00:00:00Z; the chain has a clock of its own, so that runs repeat
 BLOCK_GAS_LIMIT = 1_000_000_000
 _FORMAT = "flwr-chainfl ledger log 1"
+
+
+class _RepeatableBackend(PyEVMBackend):  # type: ignore[misc]
+    """py-evm whose blocks have the same hashes when they are replayed: eth-tester draws a part of each header at random."""
+
+    def mine_blocks(self, num_blocks: int = 1, coinbase: bytes = bytes(20)) -> tuple[bytes, ...]:
+        """Close blocks and return their hashes."""
+        return tuple(
+            bytes(self.chain.mine_block(coinbase=coinbase, mix_hash=bytes(32), blob_gas_used=0).hash)
+            for _ in range(num_blocks)
+        )
 
 
 class EmbeddedChain(Chain):
@@ -45,7 +56,7 @@ class EmbeddedChain(Chain):
             raise LedgerLogError(
                 f"{log_file} was written by the account {funded}, this is {wallet.address}; open it with the same seed"
             )
-        backend = PyEVMBackend(
+        backend = _RepeatableBackend(
             genesis_parameters={
                 **PyEVMBackend.generate_genesis_params(),
                 "timestamp": GENESIS_TIME,
@@ -78,6 +89,13 @@ class EmbeddedChain(Chain):
         if timestamp >= self.now():
             self._mine_at(timestamp)
             self._append({"time": timestamp})
+
+    def wait_for(self, ready: Callable[[], bool], *, until: int) -> bool:
+        """Ask `ready`; when it does not say so, move the clock past `until` and ask once more."""
+        if ready():
+            return True
+        self.advance_past(until)
+        return ready()
 
     def state_root(self) -> str:
         """Return the hash of the whole state after the last block."""

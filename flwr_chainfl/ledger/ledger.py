@@ -10,9 +10,10 @@ from eth_utils.address import is_address, to_checksum_address
 
 from flwr_chainfl.crypto import Domain, Wallet
 from flwr_chainfl.errors import ConfigError, ContractError, LedgerError, LedgerLogError
-from flwr_chainfl.ledger.abi import load
+from flwr_chainfl.ledger.abi import explained, load
 from flwr_chainfl.ledger.chain import Chain, Receipt, RpcChain
-from flwr_chainfl.ledger.refusal import explained
+from flwr_chainfl.ledger.gate import Gate
+from flwr_chainfl.ledger.randomness import Randomness
 from flwr_chainfl.ledger.registry import Registry
 from flwr_chainfl.ledger.task import Settings, Task, settings_tuple
 
@@ -114,6 +115,44 @@ class Ledger:
         self._require_contract(address)
         return Registry(self.chain, address)
 
+    def deploy_vrf(
+        self,
+        coordinator: str,
+        *,
+        key_hash: bytes,
+        subscription: int,
+        confirmations: int = 3,
+        callback_gas: int = 100_000,
+        native_payment: bool = False,
+    ) -> Randomness:
+        """Deploy a source of random words with this ledger's account as owner.
+
+        Add its address to the subscription's consumers before the first round.
+
+        coordinator: address of Chainlink's VRF v2.5 coordinator of this chain; key_hash: 32 bytes, names its key and the
+        highest gas price; subscription: who pays; confirmations: blocks that the coordinator waits; callback_gas: gas
+        for its answer; native_payment: whether the subscription pays in the chain's own currency rather than in LINK
+        """
+        self._require_contract(coordinator)
+        parameters = (key_hash, subscription, confirmations, callback_gas, native_payment)
+        return Randomness(self.chain, self.deploy("VRFRandomness", (coordinator, parameters)))
+
+    def randomness(self, address: str) -> Randomness:
+        """Return the client of a source of random words that is there already.
+
+        Raises LedgerError when there is no contract at the address.
+        """
+        self._require_contract(address)
+        return Randomness(self.chain, address)
+
+    def gate(self, address: str) -> Gate:
+        """Return the client of the contract that decides who may join.
+
+        Raises LedgerError when there is no contract at the address.
+        """
+        self._require_contract(address)
+        return Gate(self.chain, address)
+
     def task(self, address: str, *, from_block: int = 0) -> Task:
         """Return the client of a task that is there already.
 
@@ -152,7 +191,7 @@ class Ledger:
         try:
             return self.chain.send(None, abi.encode_constructor(arguments))
         except ContractError as error:
-            raise explained(error, f"{contract} cannot be deployed", abi) from error
+            raise explained(f"{contract} cannot be deployed", error, abi) from error
 
     def _token_view(self, token: str, function: str, *arguments: Any) -> tuple[Any, ...]:
         abi = load("TestToken")

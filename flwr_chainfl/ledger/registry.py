@@ -7,9 +7,8 @@ from typing import Any
 from eth_utils.address import to_checksum_address
 
 from flwr_chainfl.errors import ContractError
-from flwr_chainfl.ledger.abi import load
+from flwr_chainfl.ledger.abi import explained, load
 from flwr_chainfl.ledger.chain import Chain, Receipt
-from flwr_chainfl.ledger.refusal import explained
 
 _REMEDIES = {"NotOwner": "run with the account that deployed the registry, or leave reputation's registry out for a new one"}
 
@@ -27,7 +26,7 @@ class Registry:
         try:
             return self.chain.send(self.address, self._abi.encode_call("authorise", (task,)))
         except ContractError as error:
-            raise explained(error, "Reputation refused authorise", self._abi, remedies=_REMEDIES) from error
+            raise explained("Reputation refused authorise", error, self._abi, remedies=_REMEDIES) from error
 
     def is_recorder(self, task: str) -> bool:
         """Say whether a task may enter what its participants did."""

@@ -14,7 +14,7 @@ class JoinRequest:
 
     participant: checksummed address; stake: token units; samples: local samples declared;
     deadline: seconds since 1970; signature: of ``Join`` (by one that has not left this task before);
-    permit: of the token's ``Permit``
+    permit: of the token's ``Permit``; proof: what the task's admission asks for
     """
 
     participant: str
@@ -23,6 +23,7 @@ class JoinRequest:
     deadline: int
     signature: Signature
     permit: Signature
+    proof: bytes = b""
 
     def as_tuple(self) -> tuple[Any, ...]:
         """Return the contract's struct."""
@@ -33,6 +34,7 @@ class JoinRequest:
             self.deadline,
             (self.signature.r, self.signature.vs),
             (self.permit.r, self.permit.vs),
+            self.proof,
         )
 
 

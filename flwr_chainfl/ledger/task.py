@@ -11,18 +11,20 @@ from eth_utils.address import to_checksum_address
 
 from flwr_chainfl.crypto import Domain, keccak256
 from flwr_chainfl.errors import ContractError
-from flwr_chainfl.ledger.abi import load
+from flwr_chainfl.ledger.abi import explained, load
 from flwr_chainfl.ledger.chain import Chain, Receipt
-from flwr_chainfl.ledger.refusal import explained
 from flwr_chainfl.ledger.requests import CommitRequest, JoinRequest, Result, Reveal
 
 NO_HASH = bytes(32)
 """Stands for no commitment."""
 
 NOBODY = "0x" + 40 * "0"
-"""The zero address: no registry."""
+"""The zero address: no registry, no admission, no source of randomness."""
 
 _REMEDIES = {
+    "WordMissing": "ask the source of randomness for the round's word, and wait for it",
+    "NotInvited": "ask for an invitation to this task, or for a place on its allow-list",
+    "InvitationExpired": "ask the inviter for an invitation with a later deadline",
     "StakeTooSmall": "raise the stake or join another task",
     "AlreadyJoined": "a participant joins a task once",
     "TooFewMembers": "wait for more participants to join",
@@ -93,6 +95,8 @@ class Settings:
     late_join: bool
     onchain: bool = False
     reputation: str = NOBODY
+    admission: str = NOBODY
+    randomness: str = NOBODY
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,7 @@ class Round:
     challenger: str
     calibration: bytes
     progress: bytes
+    entropy: bytes
 
 
 class Task:
@@ -140,7 +145,7 @@ class Task:
         self.address = to_checksum_address(address)
         self.from_block = from_block
         self._abi = load("FederatedTask")
-        self._token_abi = load("TestToken")
+        self._refusing = (self._abi, load("TestToken"), load("Invitations"), load("VRFRandomness"))
 
     @property
     def domain(self) -> Domain:
@@ -173,9 +178,12 @@ class Task:
 
     # Members
 
-    def join(self, *, stake: int, samples: int) -> Receipt:
-        """Join as this chain's own account, with a stake from its allowance."""
-        return self._send("joinTask", stake, samples)
+    def join(self, *, stake: int, samples: int, proof: bytes = b"") -> Receipt:
+        """Join as this chain's own account, with a stake from its allowance.
+
+        proof: what the task's admission asks for, empty where everybody may join
+        """
+        return self._send("joinTask", stake, samples, proof)
 
     def join_for(self, requests: Iterable[JoinRequest]) -> Receipt:
         """Relay signed wishes to join."""
@@ -283,7 +291,7 @@ class Task:
         values: dict[str, Any] = dict(
             zip(Settings.__dataclass_fields__, self._view("settings")[0], strict=True)
         )
-        for name in ("token", "scorer", "schedule", "reputation"):
+        for name in ("token", "scorer", "schedule", "reputation", "admission", "randomness"):
             values[name] = to_checksum_address(values[name])
         return Settings(**values)
 
@@ -338,6 +346,13 @@ class Task:
         """Return a commitment, its lowest bit 0; after the reveal the payload hash, its lowest bit 1."""
         return bytes(self._view("submissionOf", round_number, participant)[0])
 
+    def seed(self, round_number: int) -> bytes:
+        """Return what a round's random draws begin with, 32 bytes; final once the round's reveals are over.
+
+        Raises ContractError, named WordMissing, while the task's source of randomness has no word for the round.
+        """
+        return bytes(self._view("seedOf", round_number)[0])
+
     def balance(self, owner: str) -> int:
         """Return what an owner can withdraw, token units."""
         return int(self._view("balances", owner)[0])
@@ -386,7 +401,7 @@ class Task:
         return self._abi.decode_result(function, data)
 
     def _explain(self, function: str, error: ContractError) -> ContractError:
-        return explained(error, f"FederatedTask refused {function}", self._abi, self._token_abi, remedies=_REMEDIES)
+        return explained(f"FederatedTask refused {function}", error, *self._refusing, remedies=_REMEDIES)
 
 
 def _checksummed(event: tuple[str, dict[str, Any]]) -> tuple[str, dict[str, Any]]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from flwr_chainfl.errors import ConfigError
 from flwr_chainfl.scoring.peer_truth_serum import PeerTruthSerum, chance_level, peer_truth_serum
 from flwr_chainfl.scoring.sample_count import SampleCount
-from flwr_chainfl.scoring.scorer import Scored, Scorer
+from flwr_chainfl.scoring.scorer import Facts, Scored, Scorer
 from flwr_chainfl.scoring.weighted_peer_truth_serum import WeightedPeerTruthSerum
 
 _SCORERS: dict[str, Callable[..., Scorer]] = {
@@ -28,6 +28,7 @@ def scorer_of(contract: str, arguments: Sequence[str]) -> Scorer:
 
 
 __all__ = [
+    "Facts",
     "PeerTruthSerum",
     "SampleCount",
     "Scored",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from flwr_chainfl.fixedpoint import WAD
 from flwr_chainfl.labels import majority, peer_truth_serum, usable
-from flwr_chainfl.scoring.scorer import Scored
+from flwr_chainfl.scoring.scorer import Facts, Scored
 
 __all__ = ["PeerTruthSerum", "chance_level", "peer_truth_serum", "usable_labels"]
 
@@ -81,7 +81,7 @@ class PeerTruthSerum:
         """A report is a hard label for each task."""
         return "labels"
 
-    def score(self, reports: Sequence[bytes], samples: Sequence[int], calibration: bytes = b"") -> Scored:
+    def score(self, reports: Sequence[bytes], facts: Facts) -> Scored:
         """Score reports; one of another length or with a label that is no class has 0 of both and is nobody's peer.
 
         Calibration items are ignored.

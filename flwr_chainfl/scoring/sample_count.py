@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flwr_chainfl.fixedpoint import WAD
-from flwr_chainfl.scoring.scorer import Scored
+from flwr_chainfl.scoring.scorer import Facts, Scored
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,16 +39,16 @@ class SampleCount:
         """A report is a sample count."""
         return "samples"
 
-    def score(self, reports: Sequence[bytes], samples: Sequence[int], calibration: bytes = b"") -> Scored:
+    def score(self, reports: Sequence[bytes], facts: Facts) -> Scored:
         """Score reports of 8 bytes each, big endian; one of another length or above its declaration scores 0.
 
         Nothing can be said of quality: it is 1 for a usable report. Calibration items are ignored.
 
-        >>> SampleCount().score([(30).to_bytes(8, "big"), (99).to_bytes(8, "big")], [30, 50])
+        >>> SampleCount().score([(30).to_bytes(8, "big"), (99).to_bytes(8, "big")], Facts(samples=[30, 50]))
         Scored(scores=[30000000000000000000, 0], qualities=[1000000000000000000, 0])
         """
         scored = Scored([], [])
-        for report, declared in zip(reports, samples, strict=True):
+        for report, declared in zip(reports, facts.samples, strict=True):
             count = int.from_bytes(report, "big")
             usable = len(report) == 8 and count <= declared
             scored.scores.append(count * WAD if usable else 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 
@@ -17,6 +17,24 @@ class Scored:
 
     scores: list[int]
     qualities: list[int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What a round's scoring rests on besides the reports; twin of `IScorer.Facts`.
+
+    samples: what each participant declared at joining, in the order of the reports
+    calibration: items that the requester revealed (`labels.pack_calibration`); empty for none
+    seed: 32 bytes, of the round's random draws; nobody knew it before the last commitment
+    """
+
+    samples: Sequence[int]
+    calibration: bytes = b""
+    seed: bytes = field(default=bytes(32))
+
+    def as_tuple(self) -> tuple[list[int], bytes, bytes]:
+        """Return the struct as the contract takes it."""
+        return (list(self.samples), self.calibration, self.seed)
 
 
 class Scorer(Protocol):
@@ -38,11 +56,9 @@ class Scorer(Protocol):
     def report_kind(self) -> str:
         """What a report holds: ``labels`` or ``samples``; an exchange must provide that kind."""
 
-    def score(self, reports: Sequence[bytes], samples: Sequence[int], calibration: bytes = b"") -> Scored:
+    def score(self, reports: Sequence[bytes], facts: Facts) -> Scored:
         """Score revealed reports, participants ascending by address.
 
         reports: what each participant revealed, in the form that the twin contract reads
-        samples: what each declared at joining
-        calibration: items that the requester revealed (`labels.pack_calibration`); empty for none
         returns: one score and quality each; a malformed report has 0 of both and counts for nobody else
         """

@@ -10,7 +10,7 @@ from flwr_chainfl.labels import agreement_weights, weighted_peer_truth_serum
 from flwr_chainfl.labels.single_vote import peer_weights
 from flwr_chainfl.labels.votes import agreements, weighted_vote
 from flwr_chainfl.scoring.peer_truth_serum import usable_labels
-from flwr_chainfl.scoring.scorer import Scored
+from flwr_chainfl.scoring.scorer import Facts, Scored
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,14 +54,14 @@ class WeightedPeerTruthSerum:
         """A report is a hard label for each task."""
         return "labels"
 
-    def score(self, reports: Sequence[bytes], samples: Sequence[int], calibration: bytes = b"") -> Scored:
+    def score(self, reports: Sequence[bytes], facts: Facts) -> Scored:
         """Score reports; an unusable one has score and quality 0 and is nobody's peer.
 
         Unusable is one of another length, with a label that is no class, or not above chance on the calibration items.
         """
         scores, qualities = [0] * len(reports), [0] * len(reports)
         positions, matrix = usable_labels(
-            reports, classes=self.classes, tasks=self.tasks, calibration=calibration, deviations=self.deviations
+            reports, classes=self.classes, tasks=self.tasks, calibration=facts.calibration, deviations=self.deviations
         )
         if positions:
             votes = peer_weights(matrix, classes=self.classes)

@@ -70,10 +70,8 @@ class Book:
         """Begin a round's entry."""
         self._rounds.append(log)
 
-    def score(
-        self, log: RoundLog, revealed: Sequence[Revealed], result: Result, contents: Mapping[str, str]
-    ) -> None:
-        """Enter a round's contributions with their result; contents: CID by address, of those that were exchanged."""
+    def enter(self, log: RoundLog, revealed: Sequence[Revealed], contents: Mapping[str, str]) -> None:
+        """Enter a round's contributions; contents: CID by address, of those that were exchanged."""
         log.contributions = [
             {
                 "address": one.participant,
@@ -81,13 +79,21 @@ class Book:
                 "report": one.report.hex(),
                 "weight": log.weights.get(one.participant),
                 "reputation": _text(log.reputations.get(one.participant)),
-                "quality": str(quality),
-                "score": str(score),
+                "quality": None,
+                "score": None,
                 "paid": "0",
                 "slashed": "0",
             }
-            for one, score, quality in zip(revealed, result.scores, result.qualities, strict=True)
+            for one in revealed
         ]
+
+    def score(
+        self, log: RoundLog, revealed: Sequence[Revealed], result: Result, contents: Mapping[str, str]
+    ) -> None:
+        """Enter a round's contributions with their result."""
+        self.enter(log, revealed, contents)
+        for entry, score, quality in zip(log.contributions, result.scores, result.qualities, strict=True):
+            entry["score"], entry["quality"] = str(score), str(quality)
         for participant, score, quality in zip(result.participants, result.scores, result.qualities, strict=True):
             self._members[participant].scores.append(score)
             self._members[participant].qualities.append(quality)

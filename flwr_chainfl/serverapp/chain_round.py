@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from flwr.app import ConfigRecord, Message, RecordDict
 from flwr.serverapp import Grid
 
+from flwr_chainfl.admission import Admission
 from flwr_chainfl.crypto import calibration_commitment
 from flwr_chainfl.errors import ChainFLError, CommitmentError
 from flwr_chainfl.ledger import NO_HASH, Result, Reveal, TaskStatus
 from flwr_chainfl.messages import TYPE_JOIN, TYPE_REVEAL, RoundTerms, only_metrics, write_terms
-from flwr_chainfl.scoring import Scorer
+from flwr_chainfl.scoring import Facts, Scorer
 from flwr_chainfl.serverapp.book import Book
 from flwr_chainfl.serverapp.contribution import Contribution, read_contribution, read_join, read_reveal
 from flwr_chainfl.serverapp.exchange import Aggregate, Exchange, Standing
@@ -33,7 +34,7 @@ Item = TypeVar("Item")
 class ChainRound:
     """A round of a ChainStrategy. A client that fails costs only itself: it becomes an event of the round.
 
-    calibration: the round's items and their salt; mint: token units of the test token that a newcomer is given, 0 for a token that is worth something;
+    admission: who may join, None for everybody; calibration: the round's items and their salt; mint: token units of the test token that a newcomer is given, 0 for a token that is worth something;
     extend: token units that a round that was not planned is funded with, 0 where all are;
     timeout: seconds to wait for the replies of a phase
     """
@@ -46,6 +47,7 @@ class ChainRound:
     store: Store
     exchange: Exchange
     scorer: Scorer
+    admission: Admission | None
     calibration: Opening
     mint: int
     extend: int
@@ -88,25 +90,40 @@ class ChainRound:
             revealed = [Revealed(c.address, digest(c.cid), c.report) for c in accepted]
             revealed += self.relay.direct_reveals(self.log.ledger_round, list(contents))
             revealed.sort(key=lambda one: address_order(one.participant))
-            scored = self.scorer.score(
-                [one.report for one in revealed],
-                [self.book.samples(one.participant) for one in revealed],
-                self.calibration.items,
+            self.log.consensus = aggregate.consensus
+            self.log.weights = aggregate.weights
+            self.log.reputations = self._reputations
+            seed = self.relay.seed(self.log.ledger_round)
+            if seed is None:
+                self._give_up(revealed, contents)
+                return
+            facts = Facts(
+                samples=[self.book.samples(one.participant) for one in revealed],
+                calibration=self.calibration.items,
+                seed=seed,
             )
+            scored = self.scorer.score([one.report for one in revealed], facts)
             result = Result(
                 participants=tuple(one.participant for one in revealed),
                 scores=tuple(scored.scores),
                 qualities=tuple(scored.qualities),
                 calibration=self.calibration.items,
             )
-            self.log.consensus = aggregate.consensus
+            self.log.seed = facts.seed.hex()
             self.log.calibration = self.calibration.items.hex() if revealed else ""
-            self.log.weights = aggregate.weights
-            self.log.reputations = self._reputations
             self.book.score(self.log, revealed, result, contents)
             self.relay.post(self.log.ledger_round, revealed, result, calibration=self.calibration)
             embedded = self.relay.ledger.chain.url == "embedded"  # its clock moves when asked to
             self.book.pay(self.relay.settle(wait=embedded))
+
+    def _give_up(self, revealed: Sequence[Revealed], contents: Mapping[str, str]) -> None:
+        """Leave a round without seed void: nobody can be scored, and nobody is paid."""
+        if revealed:
+            reason = "the source of randomness gave no word before the round's deadline; the round is void"
+            log.warning("Round %d: %s", self.log.ledger_round, reason)
+            self.log.event("no-randomness", None, reason)
+        self.book.enter(self.log, revealed, contents)
+        self.relay.void(self.log.ledger_round)
 
     def failed(self, kind: str, node: int, detail: str | None) -> None:
         """Note that a client failed."""
@@ -174,10 +191,17 @@ class ChainRound:
         if self.mint:
             self.relay.ledger.mint(self.relay.token, [c.address for c in newcomers], self.mint)
         self._renew_permits(newcomers)
-        joined = self.relay.join([c.join for c in newcomers], self._refusal("join-refused"))
+        wishes = [replace(c.join, proof=self._proof(c)) for c in newcomers]
+        joined = self.relay.join(wishes, self._refusal("join-refused"))
         for contribution in newcomers:
             if contribution.address in joined:
                 self.book.join(contribution.address, contribution.join.samples)
+
+    def _proof(self, newcomer: Contribution) -> bytes:
+        """Return what a newcomer shows for being admitted: what it brought itself, else what the server has for it."""
+        if self.admission is None:
+            return b""
+        return newcomer.join.proof or self.admission.proof(newcomer.address)
 
     def _renew_permits(self, newcomers: Sequence[Contribution]) -> None:
         """Ask those that have used the token's permit before to sign again with their next nonce."""

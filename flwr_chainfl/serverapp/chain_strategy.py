@@ -8,11 +8,13 @@ import logging
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
 from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Strategy
 
+from flwr_chainfl.admission import Admission
 from flwr_chainfl.config import require
 from flwr_chainfl.crypto import Wallet
 from flwr_chainfl.errors import ConfigError, ParticipationError
@@ -87,6 +89,11 @@ class ChainStrategy(Strategy):
         none.
     reputation : Reputation, optional
         Whether participants are remembered and chosen by what is known of them. Default: no.
+    admission : Admission, optional
+        Who may join: `AllowList` or `Invitations`. Default: everybody with a stake.
+    randomness : str, optional
+        Address of a `VRFRandomness` contract that the requester owns, for a word in each round's seed. Default: the
+        seed is made of the participants' salts alone.
     ledger : str or Ledger
         ``embedded``, an RPC address (``http://…``, ``ipc:PATH``), or an open ledger.
     wallet : Wallet, optional
@@ -128,6 +135,8 @@ class ChainStrategy(Strategy):
         settlement: str = "optimistic",
         calibration_share: float = 0.02,
         reputation: Reputation | None = None,
+        admission: Admission | None = None,
+        randomness: str | None = None,
         ledger: str | Ledger = "embedded",
         wallet: Wallet | None = None,
         chain_id: int | None = None,
@@ -173,6 +182,8 @@ class ChainStrategy(Strategy):
         self._calibration_share = calibration_share
         self._calibration: Calibration | None = None
         self._reputation = reputation
+        self._admission = admission
+        self._randomness = randomness
         self._ledger = ledger
         self._wallet = wallet
         self._chain_id = chain_id
@@ -224,6 +235,7 @@ class ChainStrategy(Strategy):
             store=run.store,
             exchange=self.exchange,
             scorer=self.scorer,
+            admission=self._admission,
             calibration=self._calibration.draw() if self._calibration is not None else NO_CALIBRATION,
             mint=self._stake if self._token is None else 0,
             extend=self._reward_per_round if self.num_rounds is None else 0,
@@ -340,6 +352,7 @@ class ChainStrategy(Strategy):
             )
         token = self._fund(ledger)
         registry = self._open_registry(ledger)
+        source = ledger.randomness(self._randomness) if self._randomness is not None else None
         settings = Settings(
             token=token,
             scorer=ledger.deploy(self.scorer.contract, self.scorer.arguments),
@@ -358,10 +371,14 @@ class ChainStrategy(Strategy):
             late_join=True,
             onchain=self._settlement == "onchain",
             reputation=registry.address if registry is not None else NOBODY,
+            admission=ledger.deploy(self._admission.contract, self._admission.arguments) if self._admission else NOBODY,
+            randomness=source.address if source is not None else NOBODY,
         )
         relay = Relay(ledger, ledger.deploy_task(settings), token=token)
         if registry is not None:
             registry.authorise(relay.task.address)
+        if source is not None:
+            source.authorise(relay.task.address)
         known = self.exchange.known_labels
         if known is not None and self._calibration_share > 0:
             self._calibration = Calibration(known, share=self._calibration_share, seed=self._seed)
@@ -370,6 +387,7 @@ class ChainStrategy(Strategy):
             **self.exchange.terms(),
             "calibration-share": self._calibration_share if self._calibration is not None else 0,
             "reputation": asdict(self._reputation) if self._reputation is not None else None,
+            "admission": _admission_terms(self._admission, store),
             "scorer": {"contract": self.scorer.contract, "arguments": [str(a) for a in self.scorer.arguments]},
             "schedule": {"contract": self.schedule.contract, "arguments": [str(a) for a in self.schedule.arguments]},
         }
@@ -446,7 +464,7 @@ class ChainStrategy(Strategy):
             round_number=relay.task.round_number + 1,
             chain_id=relay.ledger.chain.chain_id,
             task=relay.task.address,
-            token=token.contract,
+            token=token.contract or relay.token,
             token_name=token.name,
             token_version=token.version,
             stake=str(self._stake),
@@ -492,6 +510,18 @@ class _Run:
         if self.round is None:
             raise ConfigError("the strategy was called out of order: no round was configured")
         return self.round
+
+
+def _admission_terms(admission: Admission | None, store: Store) -> dict[str, Any] | None:
+    """Return what the task's terms say of its admission, and store the list where there is one."""
+    if admission is None:
+        return None
+    document = admission.document()
+    return {
+        "contract": admission.contract,
+        "arguments": ["0x" + a.hex() if isinstance(a, bytes) else str(a) for a in admission.arguments],
+        "list": store.put(document) if document else None,
+    }
 
 
 def _wanted(flower: Strategy) -> int:

@@ -15,6 +15,8 @@ from flwr_chainfl.storage import digest
 
 Kind = TypeVar("Kind", str, bytes, int)
 
+_LONGEST_INVITATION = 1024  # a proof of 32 siblings, for a list of 2^32; the relay pays for each byte
+
 
 @dataclass(kw_only=True)
 class Contribution:
@@ -125,6 +127,9 @@ def read_join(reply: Message, terms: RoundTerms, address: str) -> JoinRequest:
     samples = _field(record, "samples", int)
     if samples < 0:
         raise ReportError(f"the reply declares {samples} samples; 0 or more are needed")
+    invitation = _field(record, "invitation", bytes)
+    if len(invitation) > _LONGEST_INVITATION:
+        raise ReportError(f"the reply's invitation has {len(invitation)} bytes; {_LONGEST_INVITATION} or fewer are possible")
     join = JoinRequest(
         participant=address,
         stake=int(stake),
@@ -132,6 +137,7 @@ def read_join(reply: Message, terms: RoundTerms, address: str) -> JoinRequest:
         deadline=terms.deadline,
         signature=Signature.from_bytes(_field(record, "join-signature", bytes)),
         permit=Signature.from_bytes(_field(record, "permit-signature", bytes)),
+        proof=invitation,
     )
     wish = {
         "participant": address,

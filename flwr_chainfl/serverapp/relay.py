@@ -15,6 +15,7 @@ from flwr_chainfl.ledger import (
     CommitRequest,
     JoinRequest,
     Ledger,
+    Randomness,
     Receipt,
     Registry,
     Result,
@@ -97,6 +98,7 @@ class Relay:
         settings = task.settings()
         self._on_chain = settings.onchain
         self.registry = None if settings.reputation == NOBODY else Registry(ledger.chain, settings.reputation)
+        self._randomness = None if settings.randomness == NOBODY else Randomness(ledger.chain, settings.randomness)
         self._unrecorded: list[tuple[int, list[Payment]]] = []
         self._gas: defaultdict[str, int] = defaultdict(int)
         self._events: list[tuple[str, dict[str, Any]]] = []
@@ -193,6 +195,34 @@ class Relay:
             if name == "MissingRevealSlashed"
         }
 
+    def seed(self, round_number: int) -> bytes | None:
+        """Return a round's seed, which is final once the time to reveal is over.
+
+        With a source of randomness, ask it for the round's word and wait, until the round could be void at most; None
+        when no word came.
+        """
+        opened = self.task.round(round_number)
+        if self._randomness is None:
+            return self.task.seed(round_number)
+        if opened.revealed == 0:
+            return None
+        if opened.revealed < opened.committed or opened.committed < opened.selected:
+            self.ledger.chain.advance_past(opened.reveal_deadline)
+        if not self.ledger.chain.wait_for(lambda: self._has_word(round_number), until=opened.settle_deadline):
+            return None
+        return self.task.seed(round_number)
+
+    def _has_word(self, round_number: int) -> bool:
+        """Say whether a round has its word; ask the source for it where nobody has."""
+        assert self._randomness is not None
+        if not self._randomness.is_requested(self.task.address, round_number):
+            try:
+                self._count("request", self._randomness.request(self.task.address, round_number))
+            except ContractError as error:
+                if error.name != "AlreadyRequested":
+                    log.warning("Round %d has no random word yet: %s", round_number, error)
+        return self._randomness.word(self.task.address, round_number) is not None
+
     def direct_reveals(self, round_number: int, known: Sequence[str]) -> list[Revealed]:
         """Return what members revealed on the ledger by themselves, besides those that are `known`."""
         if self.task.round(round_number).revealed == len(known):
@@ -213,8 +243,7 @@ class Relay:
         Nobody revealed: the round is void.
         """
         if not revealed:
-            self.ledger.chain.advance_past(self.task.round(round_number).reveal_deadline)
-            self._count("voidRound", self.task.void_round(round_number))
+            self.void(round_number)
             return
         if self._on_chain:
             if calibration.items:
@@ -225,6 +254,12 @@ class Relay:
             self._count("postScores", self.task.post_scores(round_number, result, salt=calibration.salt))
             deadline = self.task.round(round_number).settle_deadline
         self.pending.append(Posting(round_number, list(revealed), result, deadline))
+
+    def void(self, round_number: int) -> None:
+        """Give a round up that cannot be paid, as soon as the contract allows it."""
+        opened = self.task.round(round_number)
+        self.ledger.chain.advance_past(opened.settle_deadline if opened.revealed > 0 else opened.reveal_deadline)
+        self._count("voidRound", self.task.void_round(round_number))
 
     def settle(self, *, wait: bool) -> list[Payment]:
         """Pay the results whose challenge window is over, or with `wait` all of them; return what was paid.

@@ -25,6 +25,7 @@ class RoundLog:
         self.loss: float | None = None
         self.consensus: str | None = None
         self.calibration = ""
+        self.seed = ""
         self.weights: dict[str, int] = {}
         self.reputations: dict[str, int] = {}
         self.contributions: list[dict[str, Any]] = []
@@ -92,6 +93,7 @@ class RoundLog:
             "events": self.events,
             "consensus": self.consensus,
             "calibration": self.calibration or None,
+            "seed": self.seed or None,
             "evaluations": self.evaluations,
             "contributions": self.contributions,
         }

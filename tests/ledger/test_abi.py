@@ -6,9 +6,8 @@ from importlib import resources
 import pytest
 
 from flwr_chainfl.errors import LedgerError
-from flwr_chainfl.ledger import Member, Round, RoundStatus, Settings, TaskStatus
+from flwr_chainfl.ledger import Member, Round, RoundStatus, Settings, TaskStatus, randomness, task
 from flwr_chainfl.ledger.abi import load
-from flwr_chainfl.ledger.task import _REMEDIES
 
 ARTIFACTS = resources.files("flwr_chainfl.ledger") / "artifacts"
 
@@ -26,9 +25,13 @@ def test_data_of_another_contract_is_not_decoded() -> None:
     assert abi.decode_event([], b"") is None
 
 
-def test_every_remedy_is_of_an_error_that_a_contract_has() -> None:
-    known = {entry.name for contract in ("FederatedTask", "TestToken") for entry in load(contract).errors.values()}
-    assert set(_REMEDIES) <= known
+@pytest.mark.parametrize(
+    ("remedies", "contracts"),
+    [(task._REMEDIES, ("FederatedTask", "TestToken", "Invitations", "VRFRandomness")),
+     (randomness._REMEDIES, ("VRFRandomness",))],
+)  # fmt: skip
+def test_every_remedy_is_of_an_error_that_a_contract_has(remedies: dict[str, str], contracts: tuple[str, ...]) -> None:
+    assert set(remedies) <= {entry.name for contract in contracts for entry in load(contract).errors.values()}
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,12 @@ def test_a_reopened_log_has_the_same_state_and_history(played: Federation, log: 
     ledger.close()
 
 
+def test_a_reopened_log_has_the_same_blocks(played: Federation, log: Path) -> None:
+    ledger = Ledger.read("embedded", log_file=log)
+    expected, found = (one.chain.web3.eth.get_block("latest") for one in (played.ledger, ledger))
+    assert (found["number"], found["hash"]) == (expected["number"], expected["hash"])
+
+
 def test_opening_adds_nothing_to_a_log(log: Path) -> None:
     before = log.read_bytes()
     Ledger.open(log_file=log).close()

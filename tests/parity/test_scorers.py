@@ -6,14 +6,15 @@ from hypothesis import strategies as st
 
 from flwr_chainfl.errors import ContractError
 from flwr_chainfl.ledger import Ledger
-from flwr_chainfl.scoring import PeerTruthSerum, SampleCount, Scored, Scorer, WeightedPeerTruthSerum
+from flwr_chainfl.scoring import Facts, PeerTruthSerum, SampleCount, Scored, Scorer, WeightedPeerTruthSerum
 
 from .conftest import Twin
 
 
 def _agree(twin: Twin, scorer: Scorer, reports: list[bytes], samples: list[int], calibration: bytes = b"") -> None:
-    scores, qualities = twin(scorer.contract, scorer.arguments, "score", reports, samples, calibration)
-    assert Scored(list(scores), list(qualities)) == scorer.score(reports, samples, calibration)
+    facts = Facts(samples=samples, calibration=calibration)
+    scores, qualities = twin(scorer.contract, scorer.arguments, "score", reports, facts.as_tuple())
+    assert Scored(list(scores), list(qualities)) == scorer.score(reports, facts)
 
 
 @st.composite

@@ -14,7 +14,7 @@ from flwr_chainfl.labels import pack_calibration
 from flwr_chainfl.ledger import Ledger
 from flwr_chainfl.ledger.abi import load
 from flwr_chainfl.reputation import Opinion, record, reputation
-from flwr_chainfl.scoring import PeerTruthSerum, SampleCount, Scored, Scorer, WeightedPeerTruthSerum
+from flwr_chainfl.scoring import Facts, PeerTruthSerum, SampleCount, Scored, Scorer, WeightedPeerTruthSerum
 from tests.federation import guest
 
 from .conftest import Twin
@@ -51,15 +51,19 @@ def rounds(draw: st.DrawFn, *, most_tasks: int) -> Round:
     return Round(scorer, reports, items)
 
 
+def _facts(game: Round) -> Facts:
+    return Facts(samples=[1] * len(game.reports), calibration=game.calibration)
+
+
 def _expected(game: Round) -> Scored:
-    return game.scorer.score(game.reports, [1] * len(game.reports), game.calibration)
+    return game.scorer.score(game.reports, _facts(game))
 
 
 @settings(max_examples=80)
 @given(rounds(most_tasks=12))
 def test_reports_score_alike_on_chain(twin: Twin, game: Round) -> None:
     scores, qualities = twin(
-        game.scorer.contract, game.scorer.arguments, "score", game.reports, [1] * len(game.reports), game.calibration
+        game.scorer.contract, game.scorer.arguments, "score", game.reports, _facts(game).as_tuple()
     )
     assert Scored(list(scores), list(qualities)) == _expected(game)
 
@@ -74,8 +78,9 @@ def test_reports_score_alike_on_chain_with_many_tasks(twin: Twin, classes: int) 
     ] + [bytes([classes - 1]) * 700]
     scorer = WeightedPeerTruthSerum(classes=classes, tasks=700)
     for items in (b"", pack_calibration(range(0, 700, 4), truth[::4])):
-        scores, qualities = twin(scorer.contract, scorer.arguments, "score", reports, [1] * 5, items)
-        assert Scored(list(scores), list(qualities)) == scorer.score(reports, [1] * 5, items)
+        facts = Facts(samples=[1] * 5, calibration=items)
+        scores, qualities = twin(scorer.contract, scorer.arguments, "score", reports, facts.as_tuple())
+        assert Scored(list(scores), list(qualities)) == scorer.score(reports, facts)
         assert max(scores) > 0
 
 
@@ -90,11 +95,11 @@ def _store(ledger: Ledger, report: bytes) -> str:
 
 def _resumed(twin: Twin, game: Round, pointers: list[str], works: list[int]) -> Scored:
     """Score stored reports in steps of these sizes, over and over."""
-    progress, samples = b"", [1] * len(pointers)
+    progress, facts = b"", _facts(game).as_tuple()
     for step in range(10_000):
         work = works[step % len(works)]
         done, progress, scores, qualities = twin(
-            game.scorer.contract, game.scorer.arguments, "resume", pointers, samples, game.calibration, progress, work
+            game.scorer.contract, game.scorer.arguments, "resume", pointers, facts, progress, work
         )
         if done:
             return Scored(list(scores), list(qualities))
@@ -123,9 +128,10 @@ def test_a_report_that_was_not_stored_counts_as_malformed(ledger: Ledger, twin: 
 def test_sample_counts_are_done_in_one_step(ledger: Ledger, twin: Twin) -> None:
     reports = [(3).to_bytes(8, "big"), (9).to_bytes(8, "big"), b"\1"]
     pointers = [_store(ledger, report) for report in reports]
-    done, _, scores, qualities = twin("SampleCountScorer", (), "resume", pointers, [5, 5, 5], b"", b"", 0)
+    facts = Facts(samples=[5, 5, 5])
+    done, _, scores, qualities = twin("SampleCountScorer", (), "resume", pointers, facts.as_tuple(), b"", 0)
     assert done
-    assert Scored(list(scores), list(qualities)) == SampleCount().score(reports, [5, 5, 5])
+    assert Scored(list(scores), list(qualities)) == SampleCount().score(reports, facts)
 
 
 @pytest.mark.parametrize(

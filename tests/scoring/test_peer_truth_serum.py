@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from flwr_chainfl.errors import ReportShapeError
 from flwr_chainfl.fixedpoint import WAD
-from flwr_chainfl.scoring import PeerTruthSerum, Scored, chance_level, peer_truth_serum
+from flwr_chainfl.scoring import Facts, PeerTruthSerum, Scored, chance_level, peer_truth_serum
 
 
 @st.composite
@@ -137,9 +137,9 @@ def test_malformed_reports_score_0_and_are_nobody_s_peer(
     reports = [(row.tobytes(), True) for row in matrix]
     malformed = [report for report in noise if len(report) != tasks] + [bytes([classes]) * tasks, b""]
     mixed = data.draw(st.permutations(reports + [(report, False) for report in malformed]))
-    scored = scorer.score([report for report, _ in mixed], [1] * len(mixed))
+    scored = scorer.score([report for report, _ in mixed], Facts(samples=[1] * len(mixed)))
     valid = [report for report, good in mixed if good]
-    alone = scorer.score(valid, [1] * len(valid))
+    alone = scorer.score(valid, Facts(samples=[1] * len(valid)))
     for values, expected in ((scored.scores, alone.scores), (scored.qualities, alone.qualities)):
         assert [value for value, (_, good) in zip(values, mixed, strict=True) if good] == expected
         assert not any(value for value, (_, good) in zip(values, mixed, strict=True) if not good)
@@ -148,17 +148,18 @@ def test_malformed_reports_score_0_and_are_nobody_s_peer(
 def test_quality_is_the_share_of_tasks_on_which_one_agrees_with_the_majority() -> None:
     # Majority 0 1, and on the last task a tie of 0, 1 and 2, which goes to the first class at or after 2 mod 3.
     reports = [bytes([0, 1, 0]), bytes([0, 1, 1]), bytes([2, 1, 2])]
-    assert PeerTruthSerum(classes=3, tasks=3).score(reports, [1] * 3).qualities == [WAD * 2 // 3] * 3
+    assert PeerTruthSerum(classes=3, tasks=3).score(reports, Facts(samples=[1] * 3)).qualities == [WAD * 2 // 3] * 3
 
 
 def test_calibration_items_are_ignored() -> None:
     scorer = PeerTruthSerum(classes=3, tasks=3)
     reports = [bytes([0, 1, 2])] * 3 + [bytes([2, 1, 2])]
-    assert scorer.score(reports, [1] * 4, bytes([0, 0, 0]) * 9) == scorer.score(reports, [1] * 4)
+    items = bytes([0, 0, 0]) * 9
+    assert scorer.score(reports, Facts(samples=[1] * 4, calibration=items)) == scorer.score(reports, Facts(samples=[1] * 4))
 
 
 def test_nobody_at_all_is_scored() -> None:
-    assert PeerTruthSerum(classes=3, tasks=2).score([], []) == Scored([], [])
+    assert PeerTruthSerum(classes=3, tasks=2).score([], Facts(samples=[])) == Scored([], [])
 
 
 def test_the_scorer_names_its_contract_and_formula() -> None:

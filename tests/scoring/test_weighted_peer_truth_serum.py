@@ -9,7 +9,7 @@ from examples.benchmarks.label_scenarios import CLASSES, TASKS, scenario
 from flwr_chainfl.errors import ReportShapeError
 from flwr_chainfl.fixedpoint import WAD
 from flwr_chainfl.labels import pack_calibration, peer_truth_serum, weighted_peer_truth_serum
-from flwr_chainfl.scoring import PeerTruthSerum, WeightedPeerTruthSerum, chance_level, scorer_of
+from flwr_chainfl.scoring import Facts, PeerTruthSerum, WeightedPeerTruthSerum, chance_level, scorer_of
 
 from . import plain
 
@@ -33,12 +33,10 @@ def test_scores_and_qualities_equal_the_formulas_worked_out_label_by_label(
     game: tuple[int, int, list[bytes], bytes], deviations: int
 ) -> None:
     classes, tasks, reports, calibration = game
-    samples = [1] * len(reports)
-    scored = WeightedPeerTruthSerum(classes=classes, tasks=tasks, deviations=deviations).score(
-        reports, samples, calibration
-    )
+    facts = Facts(samples=[1] * len(reports), calibration=calibration)
+    scored = WeightedPeerTruthSerum(classes=classes, tasks=tasks, deviations=deviations).score(reports, facts)
     assert (scored.scores, scored.qualities) == plain.weighted(reports, classes, tasks, calibration, deviations)
-    scored = PeerTruthSerum(classes=classes, tasks=tasks).score(reports, samples, calibration)
+    scored = PeerTruthSerum(classes=classes, tasks=tasks).score(reports, facts)
     assert (scored.scores, scored.qualities) == plain.unweighted(reports, classes, tasks)
 
 
@@ -48,7 +46,7 @@ def test_three_participants_score_as_computed_by_hand() -> None:
     # C(0) = C(1) = 2, M = 1: 2·6 / (3·4) twice is 2, less 1. Participant 2 has both as peers, M = 2: A(0) = 2 + 2,
     # C(0) = 4, 4·6 / (6·4) = 1, less 1.
     reports = [bytes([0, 1, 0, 1]), bytes([0, 1, 0, 1]), bytes([0, 0, 0, 0])]
-    scored = WeightedPeerTruthSerum(classes=2, tasks=4).score(reports, [1] * 3)
+    scored = WeightedPeerTruthSerum(classes=2, tasks=4).score(reports, Facts(samples=[1] * 3))
     assert scored.scores == [WAD, WAD, 0]
     assert scored.qualities == [WAD, WAD, WAD // 2]
 
@@ -60,7 +58,7 @@ def test_a_peer_s_weight_is_rounded_down_before_it_counts() -> None:
     weights = [10**6, 10**6, 785_714]
     matrix = np.array([list(report) for report in reports], dtype=np.uint8)
     expected = weighted_peer_truth_serum(matrix, weights, classes=3)
-    assert WeightedPeerTruthSerum(classes=3, tasks=7).score(reports, [1] * 3).scores == expected
+    assert WeightedPeerTruthSerum(classes=3, tasks=7).score(reports, Facts(samples=[1] * 3)).scores == expected
     assert weighted_peer_truth_serum(matrix, [10**6, 10**6, 785_715], classes=3)[0] != expected[0]
 
 
@@ -82,8 +80,8 @@ def test_permuting_participants_permutes_scores_and_qualities(
     order = list(range(len(reports)))
     random.shuffle(order)  # type: ignore[attr-defined]
     scorer = WeightedPeerTruthSerum(classes=classes, tasks=tasks)
-    scored = scorer.score(reports, [1] * len(reports), calibration)
-    permuted = scorer.score([reports[i] for i in order], [1] * len(reports), calibration)
+    scored = scorer.score(reports, Facts(samples=[1] * len(reports), calibration=calibration))
+    permuted = scorer.score([reports[i] for i in order], Facts(samples=[1] * len(reports), calibration=calibration))
     assert permuted.scores == [scored.scores[i] for i in order]
     assert permuted.qualities == [scored.qualities[i] for i in order]
 
@@ -91,7 +89,8 @@ def test_permuting_participants_permutes_scores_and_qualities(
 @given(rounds())
 def test_no_score_is_below_minus_one_and_no_quality_outside_0_and_1(game: tuple[int, int, list[bytes], bytes]) -> None:
     classes, tasks, reports, calibration = game
-    scored = WeightedPeerTruthSerum(classes=classes, tasks=tasks).score(reports, [1] * len(reports), calibration)
+    facts = Facts(samples=[1] * len(reports), calibration=calibration)
+    scored = WeightedPeerTruthSerum(classes=classes, tasks=tasks).score(reports, facts)
     assert all(score >= -WAD for score in scored.scores)
     assert all(0 <= quality <= WAD for quality in scored.qualities)
 
@@ -118,7 +117,8 @@ def _of(name: str, *, calibrated: bool = False, seeds: int = 6) -> tuple[list[fl
         positions = np.random.default_rng(seed).choice(len(made.truth), 40, replace=False)
         items = pack_calibration(positions, made.truth[positions]) if calibrated else b""
         scorer = WeightedPeerTruthSerum(classes=CLASSES, tasks=len(made.truth))
-        scores = [s / WAD for s in scorer.score([r.tobytes() for r in made.reports], [1] * 10, items).scores]
+        facts = Facts(samples=[1] * 10, calibration=items)
+        scores = [s / WAD for s in scorer.score([r.tobytes() for r in made.reports], facts).scores]
         honest += scores[: made.honest]
         others += scores[made.honest :]
     return honest, others
@@ -163,8 +163,8 @@ def test_who_is_not_above_chance_on_the_calibration_is_nobody_s_peer() -> None:
     wrong = bytes((label + 1) % 5 for label in truth)
     scorer = WeightedPeerTruthSerum(classes=5, tasks=40)
     items = pack_calibration(range(20), list(truth[:20]))
-    with_wrong = scorer.score([truth, wrong, truth, wrong, truth], [1] * 5, items)
-    without = scorer.score([truth] * 3, [1] * 3)
+    with_wrong = scorer.score([truth, wrong, truth, wrong, truth], Facts(samples=[1] * 5, calibration=items))
+    without = scorer.score([truth] * 3, Facts(samples=[1] * 3))
     assert with_wrong.scores == [without.scores[0], 0, without.scores[1], 0, without.scores[2]]
     assert with_wrong.qualities == [WAD, 0, WAD, 0, WAD]
 
@@ -173,18 +173,20 @@ def test_a_calibration_on_which_nobody_is_above_chance_is_ignored() -> None:
     truth = bytes(range(5)) * 8
     scorer = WeightedPeerTruthSerum(classes=5, tasks=40)
     items = pack_calibration(range(20), [(label + 1) % 5 for label in truth[:20]])
-    assert scorer.score([truth] * 4, [1] * 4, items) == scorer.score([truth] * 4, [1] * 4)
+    with_items = scorer.score([truth] * 4, Facts(samples=[1] * 4, calibration=items))
+    assert with_items == scorer.score([truth] * 4, Facts(samples=[1] * 4))
 
 
 @pytest.mark.parametrize("participants", [1, 2])
 def test_fewer_than_three_participants_score_nothing_but_have_a_quality(participants: int) -> None:
-    scored = WeightedPeerTruthSerum(classes=2, tasks=3).score([bytes([0, 1, 1])] * participants, [1] * participants)
+    facts = Facts(samples=[1] * participants)
+    scored = WeightedPeerTruthSerum(classes=2, tasks=3).score([bytes([0, 1, 1])] * participants, facts)
     assert scored.scores == [0] * participants
     assert scored.qualities == [WAD] * participants
 
 
 def test_nobody_at_all_is_scored() -> None:
-    scored = WeightedPeerTruthSerum(classes=3, tasks=2).score([], [])
+    scored = WeightedPeerTruthSerum(classes=3, tasks=2).score([], Facts(samples=[]))
     assert (scored.scores, scored.qualities) == ([], [])
 
 

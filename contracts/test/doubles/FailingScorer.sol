@@ -7,7 +7,7 @@ import {IScorer} from "../../interfaces/IScorer.sol";
 contract FailingScorer is IScorer {
     error Broken();
 
-    function score(bytes[] calldata, uint64[] calldata, bytes calldata)
+    function score(bytes[] calldata, Facts calldata)
         external
         pure
         returns (int256[] memory, uint256[] memory)
@@ -15,7 +15,7 @@ contract FailingScorer is IScorer {
         revert Broken();
     }
 
-    function resume(address[] calldata, uint64[] calldata, bytes calldata, bytes calldata, uint256)
+    function resume(address[] calldata, Facts calldata, bytes calldata, uint256)
         external
         pure
         returns (bool, bytes memory, int256[] memory, uint256[] memory)
