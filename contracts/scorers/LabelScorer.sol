@@ -4,16 +4,16 @@ pragma solidity ^0.8.28;
 import {SSTORE2} from "solady/src/utils/SSTORE2.sol";
 
 import {IScorer} from "../interfaces/IScorer.sol";
-import {LabelReports} from "../libraries/LabelReports.sol";
 import {PeerTruthSerum} from "../libraries/PeerTruthSerum.sol";
 import {WeightedPeerTruthSerum} from "../libraries/WeightedPeerTruthSerum.sol";
+import {CheckedReports} from "./CheckedReports.sol";
 
 /// @title Scores hard labels on shared tasks, all at once or in steps; what scorers by peer truth serum share.
 /// @notice A report is one byte a task. The reports are checked one by one, then all tasks are gone through up to three
 ///         times: to count the unweighted scores, to vote on each task, and to count the weighted scores.
 /// @dev A step needs the cells of the step before: one word for each usable report and class. About 10,000 of them fit
 ///      into a transaction of 16.7 million gas (EIP-7825), and above that only a call can score.
-abstract contract LabelScorer is IScorer {
+abstract contract LabelScorer is CheckedReports {
     enum Phase {
         Checking,
         Counting,
@@ -34,28 +34,10 @@ abstract contract LabelScorer is IScorer {
         int256[] scores;
     }
 
-    /// @notice Number of classes K; labels are 0 … K-1.
-    uint256 public immutable classes;
-    /// @notice Number of labels in a report, one byte each.
-    uint256 public immutable tasks;
-
-    error ClassesOutOfRange(uint256 classes, uint256 minimum, uint256 maximum);
-    error TasksOutOfRange(uint256 tasks, uint256 minimum, uint256 maximum);
-
-    uint256 internal constant WAD = 1e18;
-    /// @dev A published report is one contract's code (EIP-170), less the byte that keeps it from being run.
-    uint256 private constant MOST_TASKS = 24_575;
-    /// @dev Checking costs so many times less than counting.
-    uint256 private constant LABELS_CHECKED_AS_ONE = 16;
     /// @dev What one cell costs at the end of a phase, in labels.
     uint256 private constant LABELS_A_CELL = 3;
 
-    constructor(uint256 classes_, uint256 tasks_) {
-        if (classes_ < 2 || classes_ > 255) revert ClassesOutOfRange(classes_, 2, 255);
-        if (tasks_ == 0 || tasks_ > MOST_TASKS) revert TasksOutOfRange(tasks_, 1, MOST_TASKS);
-        classes = classes_;
-        tasks = tasks_;
-    }
+    constructor(uint256 classes_, uint256 tasks_) CheckedReports(classes_, tasks_, 1) {}
 
     /// @inheritdoc IScorer
     /// @dev A report that is not usable scores 0, has quality 0 and is nobody's peer.
@@ -70,7 +52,7 @@ abstract contract LabelScorer is IScorer {
         bytes memory items = facts.calibration;
         for (uint256 i; i < n; ++i) {
             loaded[i] = reports[i];
-            if (loaded[i].length == tasks) _check(p, i, loaded[i], items);
+            if (loaded[i].length == tasks) _check(p.formed, p.usable, i, loaded[i], items);
         }
         _settleUsable(p);
         uint256[] memory positions = _positions(p.usable, n);
@@ -94,7 +76,7 @@ abstract contract LabelScorer is IScorer {
         Progress memory p = progress.length == 0 ? _begin(reports.length) : _decode(progress);
         uint256 spent;
         if (p.phase == Phase.Checking) {
-            spent = _checkStored(p, reports, facts.calibration, work);
+            (p.next, spent) = _checkStored(p.formed, p.usable, p.next, reports, facts.calibration, work);
             if (p.next < reports.length) return (false, _encode(p), scores, qualities);
             _settleUsable(p);
         }
@@ -106,9 +88,6 @@ abstract contract LabelScorer is IScorer {
         done = true;
         (scores, qualities) = _result(p, positions, reports.length);
     }
-
-    /// @dev Whether a report of the right form can be told from guessing by a calibration, which may be empty.
-    function _isAboveChance(bytes memory report, bytes memory calibration) internal view virtual returns (bool);
 
     /// @dev What each report's vote weighs, from the unweighted scores.
     function _votesOf(int256[] memory scores) internal view virtual returns (uint256[] memory);
@@ -122,40 +101,8 @@ abstract contract LabelScorer is IScorer {
         p.usable = new uint256[](words);
     }
 
-    /// @dev Check stored reports from `p.next` on; returns the work done.
-    function _checkStored(Progress memory p, address[] calldata reports, bytes calldata calibration, uint256 work)
-        private
-        view
-        returns (uint256 spent)
-    {
-        uint256 length = tasks;
-        bytes memory report = new bytes(length);
-        bytes memory items = calibration;
-        uint256 cost = 1 + length / LABELS_CHECKED_AS_ONE + items.length / 3;
-        for (; p.next < reports.length && (spent < work || spent == 0); ++p.next) {
-            address pointer = reports[p.next];
-            spent += cost;
-            if (pointer.code.length != length + 1) continue;
-            assembly ("memory-safe") {
-                extcodecopy(pointer, add(report, 0x20), 1, length)
-            }
-            _check(p, p.next, report, items);
-        }
-    }
-
-    function _check(Progress memory p, uint256 position, bytes memory report, bytes memory calibration) private view {
-        if (!LabelReports.areClasses(report, classes)) return;
-        p.formed[position >> 8] |= 1 << (position & 255);
-        if (_isAboveChance(report, calibration)) p.usable[position >> 8] |= 1 << (position & 255);
-    }
-
-    /// @dev Where no report can be told from guessing, the calibration says nothing, and all of the right form count.
     function _settleUsable(Progress memory p) private view {
-        uint256 any;
-        for (uint256 w; w < p.usable.length; ++w) {
-            any |= p.usable[w];
-        }
-        if (any == 0) p.usable = p.formed;
+        p.usable = _counted(p.formed, p.usable);
         p.formed = new uint256[](0);
         p.next = 0;
         uint256 n = _positions(p.usable, 256 * p.usable.length).length;
@@ -226,18 +173,6 @@ abstract contract LabelScorer is IScorer {
         for (uint256 j; j < positions.length; ++j) {
             scores[positions[j]] = p.scores[j];
             qualities[positions[j]] = p.agreements[j] * WAD / tasks;
-        }
-    }
-
-    /// @dev The positions of the set bits among the first `n`.
-    function _positions(uint256[] memory bitmap, uint256 n) private pure returns (uint256[] memory positions) {
-        positions = new uint256[](n);
-        uint256 count;
-        for (uint256 i; i < n; ++i) {
-            if (bitmap[i >> 8] >> (i & 255) & 1 == 1) positions[count++] = i;
-        }
-        assembly ("memory-safe") {
-            mstore(positions, count)
         }
     }
 

@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {IScorer} from "../interfaces/IScorer.sol";
 import {PeerTruthSerum} from "../libraries/PeerTruthSerum.sol";
+import {CheckedReports} from "./CheckedReports.sol";
 import {LabelScorer} from "./LabelScorer.sol";
 
 /// @title Scores hard labels on shared tasks by the unweighted peer truth serum.
@@ -15,7 +16,7 @@ contract PeerTruthSerumScorer is LabelScorer {
         return "PeerTruthSerum/1";
     }
 
-    /// @inheritdoc LabelScorer
+    /// @inheritdoc CheckedReports
     function _isAboveChance(bytes memory, bytes memory) internal pure override returns (bool) {
         return true;
     }

@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {IScorer} from "../interfaces/IScorer.sol";
 import {LabelReports} from "../libraries/LabelReports.sol";
 import {WeightedPeerTruthSerum} from "../libraries/WeightedPeerTruthSerum.sol";
+import {CheckedReports} from "./CheckedReports.sol";
 import {LabelScorer} from "./LabelScorer.sol";
 
 /// @title Scores hard labels on shared tasks by the peer truth serum, peers weighted by their quality.
@@ -29,7 +30,7 @@ contract WeightedPeerTruthSerumScorer is LabelScorer {
         return "WeightedPeerTruthSerum/1";
     }
 
-    /// @inheritdoc LabelScorer
+    /// @inheritdoc CheckedReports
     function _isAboveChance(bytes memory report, bytes memory calibration) internal view override returns (bool) {
         (uint256 hits, uint256 items) = LabelReports.countHits(report, calibration, classes);
         return LabelReports.isAboveChance(hits, items, classes, deviations);

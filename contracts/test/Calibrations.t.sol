@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {IFederatedTask} from "../interfaces/IFederatedTask.sol";
-import {LabelScorer} from "../scorers/LabelScorer.sol";
+import {CheckedReports} from "../scorers/CheckedReports.sol";
 import {WeightedPeerTruthSerumScorer} from "../scorers/WeightedPeerTruthSerumScorer.sol";
 import {Shipped} from "./Shipped.sol";
 import {TaskTest} from "./TaskTest.sol";
@@ -24,7 +24,7 @@ contract CalibrationsTest is TaskTest {
         (scores, qualities) = _score(6, ITEMS);
     }
 
-    function _makeScorer() internal override returns (LabelScorer) {
+    function _makeScorer() internal override returns (CheckedReports) {
         return Shipped.weightedPeerTruthSerumScorer(3, 12, 1);
     }
 

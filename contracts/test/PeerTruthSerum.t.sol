@@ -4,7 +4,7 @@ pragma solidity ^0.8.28;
 import {Test} from "forge-std/Test.sol";
 
 import {IScorer} from "../interfaces/IScorer.sol";
-import {LabelScorer} from "../scorers/LabelScorer.sol";
+import {CheckedReports} from "../scorers/CheckedReports.sol";
 import {PeerTruthSerumScorer} from "../scorers/PeerTruthSerumScorer.sol";
 import {PeerTruthSerum} from "../libraries/PeerTruthSerum.sol";
 import {NaivePeerTruthSerum} from "./NaivePeerTruthSerum.sol";
@@ -140,12 +140,12 @@ contract PeerTruthSerumTest is Test {
     function test_scorer_refuses_parameters_out_of_range() public {
         for (uint256 i; i < 2; ++i) {
             uint256 classes = i == 0 ? 1 : 256;
-            vm.expectRevert(abi.encodeWithSelector(LabelScorer.ClassesOutOfRange.selector, classes, 2, 255));
+            vm.expectRevert(abi.encodeWithSelector(CheckedReports.ClassesOutOfRange.selector, classes, 2, 255));
             Shipped.peerTruthSerumScorer(classes, 1);
         }
         for (uint256 i; i < 2; ++i) {
             uint256 tasks = i == 0 ? 0 : 24_576;
-            vm.expectRevert(abi.encodeWithSelector(LabelScorer.TasksOutOfRange.selector, tasks, 1, 24_575));
+            vm.expectRevert(abi.encodeWithSelector(CheckedReports.TasksOutOfRange.selector, tasks, 1, 24_575));
             Shipped.peerTruthSerumScorer(2, tasks);
         }
         assertEq(Shipped.peerTruthSerumScorer(255, 24_575).tasks(), 24_575);

@@ -2,6 +2,8 @@
 pragma solidity ^0.8.28;
 
 import {IScorer} from "../interfaces/IScorer.sol";
+import {CorrelatedAgreementScorer} from "../scorers/CorrelatedAgreementScorer.sol";
+import {OutputAgreementScorer} from "../scorers/OutputAgreementScorer.sol";
 import {PeerTruthSerumScorer} from "../scorers/PeerTruthSerumScorer.sol";
 import {SampleCountScorer} from "../scorers/SampleCountScorer.sol";
 import {WeightedPeerTruthSerumScorer} from "../scorers/WeightedPeerTruthSerumScorer.sol";
@@ -19,6 +21,16 @@ contract ResumingTest is Games {
             ? IScorer(Shipped.peerTruthSerumScorer(classes, tasks))
             : Shipped.weightedPeerTruthSerumScorer(classes, tasks, seed % 3);
         _assertStepsEqual(scorer, _reports(seed, n, tasks, classes), calibration, seed, bound(cut, 0, 2 * n * tasks));
+    }
+
+    function testFuzz_matches_in_steps_give_what_one_call_gives(uint256 seed, uint256 n, uint256 tasks, uint256 cut) public {
+        (n, tasks) = (bound(n, 0, 9), bound(tasks, 6, 100));
+        uint256 classes = 2 + seed % 5;
+        IScorer scorer = seed % 3 == 0
+            ? IScorer(Shipped.outputAgreementScorer(classes, tasks, 1 + seed % 6, seed % 3))
+            : Shipped.correlatedAgreementScorer(classes, tasks, 1 + seed % tasks, 1 + seed % 6, seed % 3);
+        bytes memory calibration = _calibration(seed, seed % 12, tasks, classes);
+        _assertStepsEqual(scorer, _reports(seed, n, tasks, classes), calibration, seed, bound(cut, 0, 12 * n * tasks));
     }
 
     function test_smallest_steps_give_what_one_call_gives() public {

@@ -11,6 +11,8 @@ import {Invitations} from "../admissions/Invitations.sol";
 import {IFederatedTask} from "../interfaces/IFederatedTask.sol";
 import {VRFRandomness} from "../randomness/VRFRandomness.sol";
 import {Proportional} from "../schedules/Proportional.sol";
+import {CorrelatedAgreementScorer} from "../scorers/CorrelatedAgreementScorer.sol";
+import {OutputAgreementScorer} from "../scorers/OutputAgreementScorer.sol";
 import {PeerTruthSerumScorer} from "../scorers/PeerTruthSerumScorer.sol";
 import {SampleCountScorer} from "../scorers/SampleCountScorer.sol";
 import {WeightedPeerTruthSerumScorer} from "../scorers/WeightedPeerTruthSerumScorer.sol";
@@ -69,6 +71,25 @@ library Shipped {
         return WeightedPeerTruthSerumScorer(
             _create("WeightedPeerTruthSerumScorer", abi.encode(classes, tasks, deviations))
         );
+    }
+
+    function correlatedAgreementScorer(
+        uint256 classes,
+        uint256 tasks,
+        uint256 bonusTasks,
+        uint256 peers,
+        uint256 deviations
+    ) internal returns (CorrelatedAgreementScorer) {
+        return CorrelatedAgreementScorer(
+            _create("CorrelatedAgreementScorer", abi.encode(classes, tasks, bonusTasks, peers, deviations))
+        );
+    }
+
+    function outputAgreementScorer(uint256 classes, uint256 tasks, uint256 peers, uint256 deviations)
+        internal
+        returns (OutputAgreementScorer)
+    {
+        return OutputAgreementScorer(_create("OutputAgreementScorer", abi.encode(classes, tasks, peers, deviations)));
     }
 
     function _create(string memory contractName, bytes memory arguments) private returns (address created) {

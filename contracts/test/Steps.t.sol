@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 import {IFederatedTask} from "../interfaces/IFederatedTask.sol";
 import {IScorer} from "../interfaces/IScorer.sol";
-import {LabelScorer} from "../scorers/LabelScorer.sol";
+import {CheckedReports} from "../scorers/CheckedReports.sol";
 import {WeightedPeerTruthSerumScorer} from "../scorers/WeightedPeerTruthSerumScorer.sol";
 import {Shipped} from "./Shipped.sol";
 import {TaskTest} from "./TaskTest.sol";
@@ -21,7 +21,7 @@ contract StepsTest is TaskTest {
         (right, qualities) = _score(4, "");
     }
 
-    function _makeScorer() internal override returns (LabelScorer) {
+    function _makeScorer() internal override returns (CheckedReports) {
         return Shipped.weightedPeerTruthSerumScorer(3, 12, 1);
     }
 

@@ -11,7 +11,7 @@ import {IScorer} from "../interfaces/IScorer.sol";
 import {PeerTruthSerum} from "../libraries/PeerTruthSerum.sol";
 import {WeightedPeerTruthSerum} from "../libraries/WeightedPeerTruthSerum.sol";
 import {Proportional} from "../schedules/Proportional.sol";
-import {LabelScorer} from "../scorers/LabelScorer.sol";
+import {CheckedReports} from "../scorers/CheckedReports.sol";
 import {PeerTruthSerumScorer} from "../scorers/PeerTruthSerumScorer.sol";
 import {Shipped} from "./Shipped.sol";
 import {Signer} from "./Signer.sol";
@@ -35,7 +35,7 @@ abstract contract TaskTest is Test, Signer {
     address internal constant BURN = address(0xdEaD);
 
     TestToken internal token;
-    LabelScorer internal scorer;
+    CheckedReports internal scorer;
     Proportional internal schedule;
     FederatedTask internal task;
 
@@ -54,7 +54,7 @@ abstract contract TaskTest is Test, Signer {
         _fund(task);
     }
 
-    function _makeScorer() internal virtual returns (LabelScorer) {
+    function _makeScorer() internal virtual returns (CheckedReports) {
         return Shipped.peerTruthSerumScorer(3, 12);
     }
 

@@ -3,12 +3,22 @@
 from collections.abc import Callable, Sequence
 
 from flwr_chainfl.errors import ConfigError
+from flwr_chainfl.scoring.contribution_weights import Softmax, Weighting, weighting_of
+from flwr_chainfl.scoring.correlated_agreement import CorrelatedAgreement, correlated_agreement
+from flwr_chainfl.scoring.output_agreement import OutputAgreement, output_agreement
+from flwr_chainfl.scoring.pairing import draw_pairs
 from flwr_chainfl.scoring.peer_truth_serum import PeerTruthSerum, chance_level, peer_truth_serum
 from flwr_chainfl.scoring.sample_count import SampleCount
 from flwr_chainfl.scoring.scorer import Facts, Scored, Scorer
 from flwr_chainfl.scoring.weighted_peer_truth_serum import WeightedPeerTruthSerum
 
 _SCORERS: dict[str, Callable[..., Scorer]] = {
+    "CorrelatedAgreementScorer": lambda classes, tasks, bonus_tasks, peers, deviations: CorrelatedAgreement(
+        classes=int(classes), tasks=int(tasks), bonus_tasks=int(bonus_tasks), peers=int(peers), deviations=int(deviations)
+    ),
+    "OutputAgreementScorer": lambda classes, tasks, peers, deviations: OutputAgreement(
+        classes=int(classes), tasks=int(tasks), peers=int(peers), deviations=int(deviations)
+    ),
     "PeerTruthSerumScorer": lambda classes, tasks: PeerTruthSerum(classes=int(classes), tasks=int(tasks)),
     "SampleCountScorer": SampleCount,
     "WeightedPeerTruthSerumScorer": lambda classes, tasks, deviations: WeightedPeerTruthSerum(
@@ -28,13 +38,21 @@ def scorer_of(contract: str, arguments: Sequence[str]) -> Scorer:
 
 
 __all__ = [
+    "CorrelatedAgreement",
     "Facts",
+    "OutputAgreement",
     "PeerTruthSerum",
     "SampleCount",
     "Scored",
     "Scorer",
+    "Softmax",
     "WeightedPeerTruthSerum",
+    "Weighting",
     "chance_level",
+    "correlated_agreement",
+    "draw_pairs",
+    "output_agreement",
     "peer_truth_serum",
     "scorer_of",
+    "weighting_of",
 ]

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isqrt
 
-import numpy as np
-from numpy.typing import NDArray
-
 from flwr_chainfl.fixedpoint import WAD
-from flwr_chainfl.labels import majority, peer_truth_serum, usable
+from flwr_chainfl.labels import majority, peer_truth_serum
 from flwr_chainfl.scoring.scorer import Facts, Scored
+from flwr_chainfl.scoring.usable import usable_labels
 
-__all__ = ["PeerTruthSerum", "chance_level", "peer_truth_serum", "usable_labels"]
+__all__ = ["PeerTruthSerum", "chance_level", "peer_truth_serum"]
 
 
 def chance_level(*, tasks: int, classes: int, deviations: int = 4) -> int:
@@ -32,18 +30,6 @@ def chance_level(*, tasks: int, classes: int, deviations: int = 4) -> int:
     0.632455...
     """
     return deviations * isqrt(classes * WAD * WAD // tasks)
-
-
-def usable_labels(
-    reports: Sequence[bytes], *, classes: int, tasks: int, calibration: bytes = b"", deviations: int = 0
-) -> tuple[list[int], NDArray[np.uint8]]:
-    """Return the positions of the reports that count, and their labels, uint8 (those, tasks)."""
-    whole = [index for index, report in enumerate(reports) if len(report) == tasks]
-    labels = np.empty((len(whole), tasks), dtype=np.uint8)
-    for row, index in enumerate(whole):
-        labels[row] = np.frombuffer(reports[index], dtype=np.uint8)
-    counted = usable(labels, classes=classes, calibration=calibration, deviations=deviations)
-    return [index for index, counts in zip(whole, counted, strict=True) if counts], labels[counted]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,8 @@ from flwr_chainfl.fixedpoint import WAD
 from flwr_chainfl.labels import agreement_weights, weighted_peer_truth_serum
 from flwr_chainfl.labels.single_vote import peer_weights
 from flwr_chainfl.labels.votes import agreements, weighted_vote
-from flwr_chainfl.scoring.peer_truth_serum import usable_labels
 from flwr_chainfl.scoring.scorer import Facts, Scored
+from flwr_chainfl.scoring.usable import usable_labels
 
 
 @dataclass(frozen=True, kw_only=True)

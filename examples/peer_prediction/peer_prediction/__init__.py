@@ -1,0 +1,1 @@
+"""Peer prediction on hand-written digits: a standalone Flower app."""
