@@ -29,22 +29,71 @@ class _Node:
     tree_bytes: int
 
 
-def address(data: bytes, *, chunk_bytes: int = CHUNK_BYTES, links: int = LINKS_PER_NODE) -> str:
-    """Return the CID of bytes, in base32.
+class AddressBuilder:
+    """Computes the CID of bytes that come piece by piece, however they are cut; holds a chunk and a few links.
 
     chunk_bytes, links: other values than the defaults give addresses that a node computes only when it is
         set to them
+    """
+
+    def __init__(self, *, chunk_bytes: int = CHUNK_BYTES, links: int = LINKS_PER_NODE) -> None:
+        self._chunk_bytes = chunk_bytes
+        self._links = links
+        self._chunk = hashlib.sha256()
+        self._filled = 0
+        self._levels: list[list[_Node]] = [[]]  # of each level of the tree, the nodes that have no parent yet
+        self.size = 0
+
+    def update(self, data: bytes | bytearray | memoryview) -> None:
+        """Take the next bytes."""
+        view = memoryview(data)
+        self.size += len(view)
+        while len(view):
+            if self._filled == self._chunk_bytes:
+                self._end_chunk()
+            part = view[: self._chunk_bytes - self._filled]
+            self._chunk.update(part)
+            self._filled += len(part)
+            view = view[len(part) :]
+
+    def address(self) -> str:
+        """Return the CID of all bytes that came, in base32; nothing can be added afterwards."""
+        self._end_chunk()
+        level = 0
+        while level < len(self._levels) - 1 or len(self._levels[level]) > 1:
+            if self._levels[level]:
+                self._close(level)
+            level += 1
+        return _text(self._levels[level][0].cid)
+
+    def _end_chunk(self) -> None:
+        if self.size == 0 or self._filled:
+            leaf = bytes([1, _RAW, _SHA2_256, 32]) + self._chunk.digest()
+            self._levels[0].append(_Node(leaf, self._filled, self._filled))
+        self._chunk = hashlib.sha256()
+        self._filled = 0
+        level = 0
+        while len(self._levels[level]) == self._links:
+            self._close(level)
+            level += 1
+
+    def _close(self, level: int) -> None:
+        """Give the nodes of a level a parent."""
+        if level + 1 == len(self._levels):
+            self._levels.append([])
+        self._levels[level + 1].append(_parent(self._levels[level]))
+        self._levels[level] = []
+
+
+def address(data: bytes, *, chunk_bytes: int = CHUNK_BYTES, links: int = LINKS_PER_NODE) -> str:
+    """Return the CID of bytes, in base32; `AddressBuilder` has the parameters.
 
     >>> address(b"hello world")
     'bafkreifzjut3te2nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e'
     """
-    view = memoryview(data)
-    nodes = [
-        _leaf(view[start : start + chunk_bytes]) for start in range(0, max(len(view), 1), chunk_bytes)
-    ]
-    while len(nodes) > 1:
-        nodes = [_parent(nodes[start : start + links]) for start in range(0, len(nodes), links)]
-    return _text(nodes[0].cid)
+    builder = AddressBuilder(chunk_bytes=chunk_bytes, links=links)
+    builder.update(data)
+    return builder.address()
 
 
 def digest(cid: str) -> bytes:
@@ -73,14 +122,6 @@ def _parse(cid: str) -> bytes:
     return binary
 
 
-def _cid(codec: int, block: bytes | memoryview) -> bytes:
-    return bytes([1, codec, _SHA2_256, 32]) + hashlib.sha256(block).digest()
-
-
-def _leaf(chunk: memoryview) -> _Node:
-    return _Node(_cid(_RAW, chunk), len(chunk), len(chunk))
-
-
 def _parent(children: list[_Node]) -> _Node:
     """Encode a dag-pb node with a UnixFS file header over its children (IPLD dag-pb: links first, then data)."""
     links = b"".join(
@@ -90,7 +131,8 @@ def _parent(children: list[_Node]) -> _Node:
     header = _number(1, _UNIXFS_FILE) + _number(3, size)
     header += b"".join(_number(4, child.content_bytes) for child in children)
     block = links + _field(1, header)
-    return _Node(_cid(_DAG_PB, block), size, len(block) + sum(child.tree_bytes for child in children))
+    cid = bytes([1, _DAG_PB, _SHA2_256, 32]) + hashlib.sha256(block).digest()
+    return _Node(cid, size, len(block) + sum(child.tree_bytes for child in children))
 
 
 def _varint(value: int) -> bytes:
