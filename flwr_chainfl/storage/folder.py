@@ -104,11 +104,10 @@ class FolderStore:
         unfinished: Path | None = None
         try:
             file.parent.mkdir(exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as out:
-                unfinished = Path(out.name)
-                receive(
-                    pieces(source), cid, out.file, max_bytes=self._max_bytes, whose="the file changed while it was stored"
-                )
+            descriptor, name = tempfile.mkstemp(dir=file.parent)
+            unfinished = Path(name)
+            with os.fdopen(descriptor, "wb") as out:
+                receive(pieces(source), cid, out, max_bytes=self._max_bytes, whose="the file changed while it was stored")
             os.replace(unfinished, file)
             unfinished = None
         except OSError as error:

@@ -233,8 +233,8 @@ class IpfsStore:
             except (httpx.TransportError, _BusyError) as error:
                 if attempt == self._attempts:
                     raise StoreUnreachableError(
-                        f"no IPFS node answers at {self._url} ({type(error).__name__.removeprefix('_')}: {error}; "
-                        f"{attempt} tries); start one (ipfs daemon) or correct the address"
+                        f"no IPFS node answers at {self._url} ({str(error) or type(error).__name__}; {attempt} tries); "
+                        f"start one (ipfs daemon) or correct the address"
                     ) from error
                 self._sleep(wait * random.uniform(0.5, 1.0))
                 wait *= 2

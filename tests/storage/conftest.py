@@ -2,14 +2,13 @@
 
 import json
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from flwr_chainfl.storage import FolderStore, IpfsStore, Store
-from tests.nodes import IPFS_MISSING, ipfs_installed, running_ipfs
 
 
 @dataclass
@@ -22,15 +21,6 @@ class Backend:
 
     open: Callable[..., Store]
     collect: Callable[[], int]
-
-
-@pytest.fixture(scope="session")
-def ipfs() -> Iterator[str]:
-    """Return the address of a real IPFS node's RPC."""
-    if not ipfs_installed():
-        pytest.skip(IPFS_MISSING)
-    with running_ipfs() as url:
-        yield url
 
 
 def rpc(url: str, command: str) -> bytes:

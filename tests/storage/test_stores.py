@@ -16,7 +16,7 @@ from flwr_chainfl.errors import (
     ContentTooLargeError,
     StorageError,
 )
-from flwr_chainfl.storage import FolderStore, IpfsStore, Store, address, open_store
+from flwr_chainfl.storage import FolderStore, Store, address, open_store
 from tests.storage.conftest import Backend
 
 MIB = 1 << 20
