@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from flwr_chainfl.errors import ContentMismatchError, ContentNotFoundError, StorageError
 from flwr_chainfl.storage.cid import digest
-from flwr_chainfl.storage.store import MAX_BYTES
+from flwr_chainfl.storage.store import MAX_BYTES, bound
 from flwr_chainfl.storage.transfer import measure, pieces, receive, receive_bytes
 
 
@@ -64,19 +64,19 @@ class FolderStore:
                     )
         return cid
 
-    def get(self, cid: str) -> bytes:
+    def get(self, cid: str, *, max_bytes: int | None = None) -> bytes:
         """Return the bytes of an address.
 
         Raises AddressError when it is no address, ContentNotFoundError when nothing is stored under it,
         ContentMismatchError when what is stored does not hash to it, ContentTooLargeError.
         """
         with self._open(cid) as stored:
-            return receive_bytes(pieces(stored), cid, max_bytes=self._max_bytes, whose=self._whose(cid))
+            return receive_bytes(pieces(stored), cid, max_bytes=bound(self._max_bytes, max_bytes), whose=self._whose(cid))
 
-    def get_file(self, cid: str, target: BinaryIO) -> None:
+    def get_file(self, cid: str, target: BinaryIO, *, max_bytes: int | None = None) -> None:
         """Write the bytes of an address into a seekable file at its position, as `get` does, a chunk at a time."""
         with self._open(cid) as stored:
-            receive(pieces(stored), cid, target, max_bytes=self._max_bytes, whose=self._whose(cid))
+            receive(pieces(stored), cid, target, max_bytes=bound(self._max_bytes, max_bytes), whose=self._whose(cid))
 
     def pin(self, cid: str) -> None:
         """Check that the content is there; raises AddressError, ContentNotFoundError."""

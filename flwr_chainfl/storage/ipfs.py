@@ -23,7 +23,7 @@ from flwr_chainfl.errors import (
     StoreUnreachableError,
 )
 from flwr_chainfl.storage.cid import CHUNK_BYTES, digest
-from flwr_chainfl.storage.store import MAX_BYTES
+from flwr_chainfl.storage.store import MAX_BYTES, bound
 from flwr_chainfl.storage.transfer import measure, receive, receive_bytes, require_size
 
 _Result = TypeVar("_Result")
@@ -136,27 +136,29 @@ class IpfsStore:
             )
         return cid
 
-    def get(self, cid: str) -> bytes:
+    def get(self, cid: str, *, max_bytes: int | None = None) -> bytes:
         """Return the bytes of an address, from the node or from whoever it finds.
 
         Raises AddressError when it is no address, ContentNotFoundError when the node does not find it in time,
         ContentMismatchError when what it gives does not hash to it, ContentTooLargeError, StoreUnreachableError,
         StorageError when it refuses.
         """
+        limit = bound(self._max_bytes, max_bytes)
 
         def cat() -> bytes:
-            with self._cat(cid) as parts:
-                return receive_bytes(parts, cid, max_bytes=self._max_bytes, whose=self._whose)
+            with self._cat(cid, limit) as parts:
+                return receive_bytes(parts, cid, max_bytes=limit, whose=self._whose)
 
         self._find(cid)
         return self._try(cat)
 
-    def get_file(self, cid: str, target: BinaryIO) -> None:
+    def get_file(self, cid: str, target: BinaryIO, *, max_bytes: int | None = None) -> None:
         """Write the bytes of an address into a seekable file at its position, as `get` does, a chunk at a time."""
+        limit = bound(self._max_bytes, max_bytes)
 
         def cat() -> None:
-            with self._cat(cid) as parts:
-                receive(parts, cid, target, max_bytes=self._max_bytes, whose=self._whose)
+            with self._cat(cid, limit) as parts:
+                receive(parts, cid, target, max_bytes=limit, whose=self._whose)
 
         self._find(cid)
         self._try(cat)
@@ -210,9 +212,9 @@ class IpfsStore:
             ) from refusal
 
     @contextmanager
-    def _cat(self, cid: str) -> Iterator[Iterator[bytes]]:
+    def _cat(self, cid: str, limit: int) -> Iterator[Iterator[bytes]]:
         # One byte more than is allowed tells that there is more.
-        with self._request("cat", {"arg": cid, "length": str(self._max_bytes + 1)}) as reply:
+        with self._request("cat", {"arg": cid, "length": str(limit + 1)}) as reply:
             yield self._parts(reply)
 
     def _call(self, command: str, **arguments: str) -> dict[str, Any]:

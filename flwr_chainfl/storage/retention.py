@@ -55,9 +55,9 @@ class RoundStore:
         """Store bytes, and keep them for this and the next rounds."""
         return self._use(self._store.put(data))
 
-    def get(self, cid: str) -> bytes:
+    def get(self, cid: str, *, max_bytes: int | None = None) -> bytes:
         """Return the bytes of an address; reading keeps what this run put."""
-        data = self._store.get(cid)
+        data = self._store.get(cid, max_bytes=max_bytes)
         if cid in self._last_used:
             self._use(cid)
         return data
@@ -66,9 +66,9 @@ class RoundStore:
         """Store a seekable file, and keep it for this and the next rounds."""
         return self._use(self._store.put_file(source))
 
-    def get_file(self, cid: str, target: BinaryIO) -> None:
+    def get_file(self, cid: str, target: BinaryIO, *, max_bytes: int | None = None) -> None:
         """Write the bytes of an address into a seekable file; reading keeps what this run put."""
-        self._store.get_file(cid, target)
+        self._store.get_file(cid, target, max_bytes=max_bytes)
         if cid in self._last_used:
             self._use(cid)
 

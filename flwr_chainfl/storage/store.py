@@ -26,8 +26,10 @@ class Store(Protocol):
         Raises ContentTooLargeError, StorageError.
         """
 
-    def get(self, cid: str) -> bytes:
+    def get(self, cid: str, *, max_bytes: int | None = None) -> bytes:
         """Return the bytes of an address, whose hash was checked.
+
+        max_bytes: a tighter bound than the store's, where it is known how large the content can be
 
         Raises AddressError when it is no address, ContentNotFoundError when nothing is stored under it,
         ContentMismatchError when what is stored does not hash to it, ContentTooLargeError when it is more than the
@@ -37,7 +39,7 @@ class Store(Protocol):
     def put_file(self, source: BinaryIO) -> str:
         """Store a seekable file from its beginning, as `put` does, holding no more than a chunk of it in memory."""
 
-    def get_file(self, cid: str, target: BinaryIO) -> None:
+    def get_file(self, cid: str, target: BinaryIO, *, max_bytes: int | None = None) -> None:
         """Write the bytes of an address into a seekable file at its position, as `get` does, a chunk at a time.
 
         They are checked when all are there; on an error nothing of them is left in the file.
@@ -54,3 +56,8 @@ class Store(Protocol):
 
     def is_pinned(self, cid: str) -> bool:
         """Whether the content of an address is kept. Raises AddressError."""
+
+
+def bound(store_bytes: int, max_bytes: int | None) -> int:
+    """Return the tighter of a store's bound and that of one call."""
+    return store_bytes if max_bytes is None else min(store_bytes, max_bytes)

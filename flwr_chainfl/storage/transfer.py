@@ -59,5 +59,5 @@ def require_size(size: int, max_bytes: int) -> None:
     """Raise ContentTooLargeError for more bytes than a store takes or gives."""
     if size > max_bytes:
         raise ContentTooLargeError(
-            f"the content has more than {max_bytes} bytes, the most that this store was set to; open it with a larger max_bytes"
+            f"the content has more than {max_bytes} bytes, the most that is taken here; allow more with max_bytes"
         )

@@ -94,8 +94,14 @@ def test_more_than_the_store_takes_is_refused_both_ways(backend: Backend) -> Non
     small = backend.open(max_bytes=9)
     target = io.BytesIO(b"before")
     target.seek(0, io.SEEK_END)
-    for refused in (lambda: small.put(b"0123456789"), lambda: small.get(cid), lambda: small.get_file(cid, target)):
-        with pytest.raises(ContentTooLargeError, match="more than 9 bytes, .*; open it with a larger max_bytes"):
+    for refused in (
+        lambda: small.put(b"0123456789"),
+        lambda: small.get(cid, max_bytes=100),
+        lambda: small.get_file(cid, target),
+        lambda: backend.open().get(cid, max_bytes=9),
+        lambda: backend.open().get_file(cid, target, max_bytes=9),
+    ):
+        with pytest.raises(ContentTooLargeError, match="more than 9 bytes, .*; allow more with max_bytes"):
             refused()
     assert target.getvalue() == b"before"
     assert backend.open(max_bytes=10).get(cid) == b"0123456789"
