@@ -11,22 +11,24 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from flwr_chainfl.clientapp import ChainClientApp
-    from flwr_chainfl.crypto import Wallet
+    from flwr_chainfl.crypto import EncryptionKey, Wallet
     from flwr_chainfl.distillation import consensus_term
     from flwr_chainfl.errors import ChainFLError
     from flwr_chainfl.ledger import Ledger
     from flwr_chainfl.rewards import Proportional
     from flwr_chainfl.scoring import PeerTruthSerum, SampleCount, WeightedPeerTruthSerum
     from flwr_chainfl.serverapp import ChainStrategy, Deadlines, FedSoftLabel, SoftLabels, Weights
-    from flwr_chainfl.storage import FolderStore
+    from flwr_chainfl.storage import FolderStore, IpfsStore
 
 _HOME = {
     "ChainClientApp": "clientapp",
     "ChainFLError": "errors",
     "ChainStrategy": "serverapp",
     "Deadlines": "serverapp",
+    "EncryptionKey": "crypto",
     "FedSoftLabel": "serverapp",
     "FolderStore": "storage",
+    "IpfsStore": "storage",
     "Ledger": "ledger",
     "PeerTruthSerum": "scoring",
     "Proportional": "rewards",
@@ -45,8 +47,10 @@ __all__ = [
     "ChainFLError",
     "ChainStrategy",
     "Deadlines",
+    "EncryptionKey",
     "FedSoftLabel",
     "FolderStore",
+    "IpfsStore",
     "Ledger",
     "PeerTruthSerum",
     "Proportional",

@@ -8,7 +8,7 @@ MODULES = [
     "labels.consensus", "labels.correction", "labels.histogram", "labels.label_format", "labels.qualities",
     "labels.quantization", "labels.single_vote", "labels.soft_consensus", "labels.votes", "reputation",
     "rewards.schedules", "rewards.split", "scoring.peer_truth_serum", "scoring.sample_count",
-    "storage.cid",
+    "storage.cid", "storage.retention",
 ]  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from flwr_chainfl.errors import (
     StorageError,
     StoreUnreachableError,
 )
+from flwr_chainfl.storage.archive import Archive, archive
 from flwr_chainfl.storage.cid import CHUNK_BYTES, digest
 from flwr_chainfl.storage.store import MAX_BYTES, bound
 from flwr_chainfl.storage.transfer import measure, receive, receive_bytes, require_size
@@ -35,6 +36,8 @@ _PROFILE = {
     "chunker": f"size-{CHUNK_BYTES}",
     "cid-base": "base32",
 }
+_ADDED_BYTES = 174 * CHUNK_BYTES
+"""Largest content that every node links as `cid.address` does: by default they give a block 174 links, not 1024."""
 _REPLY_BYTES = 1 << 16  # of replies that are no content
 _BUSY = (429, 502, 503, 504)
 _MISSING = ("not found", "could not find", "timed out", "deadline exceeded", "context canceled")
@@ -123,18 +126,28 @@ class IpfsStore:
     def put_file(self, source: BinaryIO) -> str:
         """Store a seekable file from its beginning, as `put` does, a chunk at a time."""
         cid = measure(source, max_bytes=self._max_bytes)
-
-        def add() -> str:
-            source.seek(0)
-            with self._request("add", {**_PROFILE, "pin": "true", "progress": "false"}, source) as reply:
-                return str(self._entry(reply, "add").get("Hash", ""))
-
-        found = self._try(add)
+        small = source.seek(0, io.SEEK_END) <= _ADDED_BYTES
+        found = self._try(lambda: self._add(source) if small else self._import(source, cid))
         if not _same(found, cid):
             raise ContentMismatchError(
                 f"the node at {self._url} stored {cid} as {found!r}; let it use CIDv1, raw leaves and chunks of 1 MiB"
             )
         return cid
+
+    def _add(self, source: BinaryIO) -> str:
+        """Have the node cut and link a file; returns the address that it gives."""
+        source.seek(0)
+        with self._request("add", {**_PROFILE, "pin": "true", "progress": "false"}, source) as reply:
+            return str(self._entry(reply, "add").get("Hash", ""))
+
+    def _import(self, source: BinaryIO, cid: str) -> str:
+        """Hand the node a file that is cut and linked already; returns the address that it pinned."""
+        arguments = {"pin-roots": "true", "cid-base": "base32"}
+        with self._request("dag/import", arguments, archive(source, cid)) as reply:
+            root = self._entry(reply, "dag/import").get("Root")
+        if not isinstance(root, dict) or not isinstance(root.get("Cid"), dict) or root.get("PinErrorMsg"):
+            raise StorageError(f"the node at {self._url} did not pin {cid} ({str(root)[:300]}); look at its log")
+        return str(root["Cid"].get("/", ""))
 
     def get(self, cid: str, *, max_bytes: int | None = None) -> bytes:
         """Return the bytes of an address, from the node or from whoever it finds.
@@ -243,9 +256,9 @@ class IpfsStore:
         raise AssertionError("unreachable")
 
     @contextmanager
-    def _request(self, command: str, arguments: dict[str, str], source: BinaryIO | None = None) -> Iterator[httpx.Response]:
+    def _request(self, command: str, arguments: dict[str, str], source: BinaryIO | Archive | None = None) -> Iterator[httpx.Response]:
         url = f"{self._url}/api/v0/{command}"
-        files = {"file": ("content", source)} if source is not None else None
+        files: Any = {"file": ("content", source)} if source is not None else None
         # A node says nothing while it fetches what it is to pin.
         timeout = self._deadline if command == "pin/add" else self._timeout
         limits = httpx.Timeout(timeout, connect=min(self._timeout, 10.0))

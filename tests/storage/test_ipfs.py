@@ -138,6 +138,21 @@ def test_a_node_that_fails_for_a_while_is_asked_again_with_growing_waits(failure
     assert all(DATA in body for body in bodies)  # a try sends all again
 
 
+def test_an_import_that_fails_is_sent_again_from_its_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flwr_chainfl.storage.ipfs._ADDED_BYTES", 0)
+    root = {"Cid": {"/": CID}, "PinErrorMsg": ""}
+    node = Node()
+    store = _open(node)
+    node.failures = [httpx.ConnectError("refused"), httpx.Response(503), httpx.Response(200, json={"Root": root})]
+    assert store.put(DATA) == CID
+    bodies = [request.content.split(b"\r\n\r\n", 1)[1].rsplit(b"\r\n", 2)[0] for request in node.requests[1:]]
+    assert bodies[0] == bodies[1] == bodies[2]
+    assert bodies[0].endswith(DATA)
+    node.failures = [httpx.Response(200, json={"Root": {**root, "PinErrorMsg": "no space left"}})]
+    with pytest.raises(StorageError, match=f"did not pin {CID} .*no space left"):
+        store.put(DATA)
+
+
 def test_a_node_that_fails_for_good_is_an_error_that_says_what_to_start() -> None:
     node = Node()
     store = _open(node, attempts=3)

@@ -40,6 +40,23 @@ def test_the_same_bytes_have_the_same_address_in_every_store_and_come_back(store
     assert store.get(address(data[:size])) == data[:size]
 
 
+@pytest.mark.parametrize("size", [MIB + 1, 3 * MIB, 5 * MIB + 7])
+def test_a_content_that_is_too_large_to_be_added_is_imported_with_the_same_address(
+    backend: Backend, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Nodes link more than 174 chunks in another way, unless they are given the tree.
+    monkeypatch.setattr("flwr_chainfl.storage.ipfs._ADDED_BYTES", MIB)
+    store = backend.open()
+    before = backend.collect()
+    data = os.urandom(size)
+    cid = store.put(data)
+    assert cid == address(data)
+    assert backend.collect() == before + 1
+    assert store.is_pinned(cid)
+    assert store.get(cid) == data
+    store.unpin(cid)
+
+
 def test_a_file_is_stored_and_fetched_a_chunk_at_a_time(store: Store, tmp_path: Path) -> None:
     file = tmp_path / "large"
     file.write_bytes(os.urandom(MIB) * 24)
