@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 export FLWR_TELEMETRY_ENABLED := 0
 RUN_CONFIG ?=
 
-.PHONY: help install tools contracts check-contracts quickstart test test-fast lint data bench
+.PHONY: help install tools ipfs-node contracts check-contracts quickstart test test-fast lint data bench
 
 help:
 	@echo "make quickstart   ten simulated clients on real digits; who earned what"
@@ -31,6 +31,12 @@ node_modules/.installed: package.json package-lock.json
 lib/chainlink/.installed: tools/fetch_chainlink.sh
 	sh tools/fetch_chainlink.sh lib/chainlink
 
+ipfs-node: tests/ipfs-node/node_modules/.installed
+
+tests/ipfs-node/node_modules/.installed: tests/ipfs-node/package.json tests/ipfs-node/package-lock.json
+	npm ci --silent --prefix tests/ipfs-node
+	touch $@
+
 contracts: install tools
 	$(PY) tools/build_contracts.py
 
@@ -41,7 +47,7 @@ quickstart: install
 	$(PY) tools/flower_run.py examples/quickstart --run-config '$(RUN_CONFIG)'
 
 test: install
-	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory tools; else echo "Node.js is missing: the tests that need anvil are skipped (Debian: apt-get install nodejs npm)"; fi
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory tools ipfs-node; else echo "Node.js is missing: the tests that need anvil or an IPFS node are skipped (Debian: apt-get install nodejs npm)"; fi
 	$(PY) -m pytest
 
 test-fast: install

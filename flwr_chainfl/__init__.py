@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from flwr_chainfl.admission import AllowList, Invitations
     from flwr_chainfl.clientapp import ChainClientApp
-    from flwr_chainfl.crypto import Wallet
+    from flwr_chainfl.crypto import EncryptionKey, Wallet
     from flwr_chainfl.distillation import consensus_term
     from flwr_chainfl.errors import ChainFLError
     from flwr_chainfl.ledger import Ledger
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         Weights,
     )
     from flwr_chainfl.signals import Signals
-    from flwr_chainfl.storage import FolderStore
+    from flwr_chainfl.storage import FolderStore, IpfsStore
 
 _HOME = {
     "AllowList": "admission",
@@ -43,10 +43,12 @@ _HOME = {
     "ChainStrategy": "serverapp",
     "CorrelatedAgreement": "scoring",
     "Deadlines": "serverapp",
+    "EncryptionKey": "crypto",
     "FedPeerPrediction": "serverapp",
     "FedSoftLabel": "serverapp",
     "FolderStore": "storage",
     "Invitations": "admission",
+    "IpfsStore": "storage",
     "Ledger": "ledger",
     "OutputAgreement": "scoring",
     "PeerTruthSerum": "scoring",
@@ -70,10 +72,12 @@ __all__ = [
     "ChainStrategy",
     "CorrelatedAgreement",
     "Deadlines",
+    "EncryptionKey",
     "FedPeerPrediction",
     "FedSoftLabel",
     "FolderStore",
     "Invitations",
+    "IpfsStore",
     "Ledger",
     "OutputAgreement",
     "PeerTruthSerum",

@@ -26,7 +26,7 @@ from flwr_chainfl.serverapp.consensus import Memory
 from flwr_chainfl.serverapp.exchange import Standing
 from flwr_chainfl.serverapp.soft_labels_exchange import rule_of
 from flwr_chainfl.signals import Signals
-from flwr_chainfl.storage import FolderStore, Store, address, digest
+from flwr_chainfl.storage import FolderStore, Store, address, digest, open_store
 from flwr_chainfl.weights import unpack_weights
 
 Entry = dict[str, Any]
@@ -70,14 +70,17 @@ def audit(run_directory: str | Path, *, store: Store | None = None) -> list[Diff
     events; what those say is computed by the registry's contract.
 
     run_directory: with run.json, and ledger.jsonl where the ledger was embedded
-    store: where the contents are; None for the run directory's own folder
+    store: where the contents are; None for where the run put them
 
-    Raises RunRecordError when there is no run record to check, LedgerUnreachableError when its node does not answer.
+    Raises RunRecordError when there is no run record to check, LedgerUnreachableError or StoreUnreachableError when a
+    node does not answer.
     """
     directory = Path(run_directory)
     record = read_run(directory)
     try:
-        store = store if store is not None else FolderStore(directory / "store")
+        if store is None:
+            location = record["config"].get("store")
+            store = open_store(location) if location is not None else FolderStore(directory / "store")
         ledger = Ledger.read(record["ledger"]["url"], log_file=directory / "ledger.jsonl")
         task = ledger.task(record["ledger"]["task"])
         return list(_Audit(record, store, ledger, task).run())

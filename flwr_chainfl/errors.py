@@ -15,11 +15,19 @@
     │   ├── CommitmentError (ValueError)    what was revealed is not what was committed
     │   │   └── ReusedSaltError             a salt that was revealed before
     │   ├── SignatureError (ValueError)     signed by somebody else, or not at all
-    │   └── WalletError (ValueError)        a key file is missing, unreadable or locked
+    │   ├── WalletError (ValueError)        a key file is missing, unreadable or locked
+    │   ├── EncryptionKeyError (ValueError) bytes that are no usable public key
+    │   └── EnvelopeError (ValueError)      a sealed content that does not open
+    │       ├── EnvelopeFormatError         no envelope, or of another version
+    │       ├── EnvelopeContextError        of another task, round or owner
+    │       ├── RecipientError              not sealed for this key
+    │       └── EnvelopeTamperedError       changed, cut, reordered or extended after it was sealed
     ├── StorageError
     │   ├── AddressError (ValueError)       not a content address
     │   ├── ContentNotFoundError (KeyError) nothing stored under the address
-    │   └── ContentMismatchError            the bytes are not those of the address
+    │   ├── ContentMismatchError            the bytes are not those of the address
+    │   ├── ContentTooLargeError (ValueError) more bytes than the store takes
+    │   └── StoreUnreachableError (ConnectionError) no node answers, or not in time
     ├── LedgerError
     │   ├── LedgerUnreachableError (ConnectionError)
     │   ├── WrongChainError (ValueError)
@@ -90,6 +98,30 @@ class WalletError(CryptoError, ValueError):
     """A key file is missing, unreadable or locked."""
 
 
+class EncryptionKeyError(CryptoError, ValueError):
+    """Bytes that are no usable public key."""
+
+
+class EnvelopeError(CryptoError, ValueError):
+    """A sealed content that does not open."""
+
+
+class EnvelopeFormatError(EnvelopeError):
+    """No envelope, or of another version."""
+
+
+class EnvelopeContextError(EnvelopeError):
+    """Of another task, round or owner than the one asked for."""
+
+
+class RecipientError(EnvelopeError):
+    """Not sealed for this key."""
+
+
+class EnvelopeTamperedError(EnvelopeError):
+    """Changed, cut, reordered or extended after it was sealed."""
+
+
 class StorageError(ChainFLError):
     """Content that cannot be stored or fetched."""
 
@@ -107,6 +139,14 @@ class ContentNotFoundError(StorageError, KeyError):
 
 class ContentMismatchError(StorageError):
     """The bytes are not those of the address."""
+
+
+class ContentTooLargeError(StorageError, ValueError):
+    """More bytes than the store takes."""
+
+
+class StoreUnreachableError(StorageError, ConnectionError):
+    """No node answers at the address, or not in time."""
 
 
 class LedgerError(ChainFLError):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import tempfile
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -38,3 +40,28 @@ def running_anvil() -> Iterator[str]:
             node.terminate()
             node.wait()
             drain.join()
+
+
+IPFS_NODE = ROOT / "tests" / "ipfs-node"
+IPFS_MISSING = "the IPFS node is missing: run make ipfs-node (needs Node.js)"
+
+
+def ipfs_installed() -> bool:
+    """Whether Node.js and the pinned js-ipfs are there."""
+    return shutil.which("node") is not None and (IPFS_NODE / "node_modules" / "ipfs-core").is_dir()
+
+
+@contextmanager
+def running_ipfs() -> Iterator[str]:
+    """Start an IPFS node of its own, offline and on loopback, and give the address of its RPC."""
+    assert ipfs_installed(), IPFS_MISSING
+    with tempfile.TemporaryDirectory() as repository:
+        command = ["node", str(IPFS_NODE / "node.mjs"), os.path.join(repository, "repo")]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as node:
+            assert node.stdout is not None
+            try:
+                address = next((line.strip() for line in node.stdout if line.startswith("http://")), None)
+                assert address is not None, "the IPFS node ended before it listened"
+                yield address
+            finally:
+                node.kill()

@@ -9,7 +9,7 @@ MODULES = [
     "labels.quantization", "labels.single_vote", "labels.soft_consensus", "labels.votes", "reputation",
     "rewards.schedules", "rewards.split", "scoring.correlated_agreement", "scoring.draws", "scoring.output_agreement", "scoring.pairing",
     "scoring.peer_truth_serum", "scoring.sample_count",
-    "storage.cid",
+    "storage.cid", "storage.retention",
 ]  # fmt: skip
 
 

@@ -1,6 +1,12 @@
+import contextlib
+import pickle
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from flwr.app import Array, ArrayRecord
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flwr_chainfl.errors import ReportShapeError
 from flwr_chainfl.weights import is_scaled_update, pack_weights, same_shapes, unpack_weights
@@ -30,6 +36,39 @@ def test_equal_weights_have_equal_bytes_in_any_memory_order() -> None:
 def test_bytes_that_are_no_weights_are_an_error_that_counts_them(data: bytes) -> None:
     with pytest.raises(ReportShapeError, match=f"^{len(data)} bytes are no safetensors .*; send the weights again"):
         unpack_weights(data)
+
+
+@given(st.data())
+def test_changed_bytes_are_other_weights_or_an_error_and_never_code(data: st.DataObject) -> None:
+    packed = bytearray(pack_weights(MODEL))
+    for _ in range(data.draw(st.integers(1, 4))):
+        packed[data.draw(st.integers(0, len(packed) - 1))] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(ReportShapeError):
+        unpack_weights(bytes(packed))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b'{"w":{"dtype":"BF16","shape":[1],"data_offsets":[0,2]}}',  # which numpy lacks
+        b'{"w":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,2]}}',
+        b'{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,99999999]}}',
+        b'{"w":{"dtype":"F32","shape":[-1],"data_offsets":[0,2]}}',
+        b"[" * 100_000,
+    ],
+)
+def test_headers_that_lie_are_an_error(header: bytes) -> None:
+    with pytest.raises(ReportShapeError, match="are no safetensors"):
+        unpack_weights(len(header).to_bytes(8, "little") + header + b"\0\0")
+
+
+def test_a_pickle_is_no_weights() -> None:
+    class Trap:
+        def __reduce__(self) -> tuple[Callable[..., object], tuple[str]]:
+            return pytest.fail, ("a pickle was run",)
+
+    with pytest.raises(ReportShapeError, match="are no safetensors"):
+        unpack_weights(pickle.dumps(Trap()))
 
 
 def test_the_global_model_s_shapes_are_accepted() -> None:

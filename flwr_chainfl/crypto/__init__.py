@@ -1,13 +1,20 @@
-"""Commitments, typed signatures and wallets."""
+"""Commitments, typed signatures, wallets, and envelopes that only named recipients open."""
 
 from flwr_chainfl.crypto.commitment import calibration_commitment, commitment, keccak256, payload_hash
+from flwr_chainfl.crypto.encryption_key import SCHEMES, EncryptionKey, PublicKey
+from flwr_chainfl.crypto.envelope import EnvelopeContext, seal, seal_bytes, unseal, unseal_bytes
+from flwr_chainfl.crypto.key_file import PASSWORD_VARIABLE
 from flwr_chainfl.crypto.randomness import round_seed, salts_entropy
 from flwr_chainfl.crypto.typed_data import Domain, Signature, TypedData, recover
-from flwr_chainfl.crypto.wallet import PASSWORD_VARIABLE, Wallet
+from flwr_chainfl.crypto.wallet import Wallet
 
 __all__ = [
     "PASSWORD_VARIABLE",
+    "SCHEMES",
     "Domain",
+    "EncryptionKey",
+    "EnvelopeContext",
+    "PublicKey",
     "Signature",
     "TypedData",
     "Wallet",
@@ -18,4 +25,8 @@ __all__ = [
     "recover",
     "round_seed",
     "salts_entropy",
+    "seal",
+    "seal_bytes",
+    "unseal",
+    "unseal_bytes",
 ]

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import hmac
 import json
-import os
-import sys
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,11 +11,15 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from flwr_chainfl.crypto.commitment import keccak256
+from flwr_chainfl.crypto.key_file import (
+    PASSWORD_VARIABLE,
+    find_password,
+    read_key_file,
+    require_password,
+    write_key_file,
+)
 from flwr_chainfl.crypto.typed_data import Signature, TypedData
 from flwr_chainfl.errors import WalletError
-
-PASSWORD_VARIABLE = "CHAINFL_PASSWORD"
-"""Environment variable that holds a keystore's password where nobody can be asked."""
 
 
 class Wallet:
@@ -47,19 +48,15 @@ class Wallet:
         Raises WalletError when the file is missing or no keystore, or the password is missing or wrong.
         """
         file = Path(path).expanduser()
+        text = read_key_file(file, create="flwr_chainfl.crypto.Wallet.create_keystore")
         try:
-            keystore = json.loads(file.read_text())
-        except OSError as error:
-            raise WalletError(
-                f"key file {file} cannot be read ({error.strerror}); create one with "
-                f"flwr_chainfl.crypto.Wallet.create_keystore, or correct the path"
-            ) from error
+            keystore = json.loads(text)
         except ValueError as error:
             raise WalletError(f"key file {file} is not a keystore (JSON expected); use another file") from error
         if not isinstance(keystore, dict):
             raise WalletError(f"key file {file} is not a keystore of version 3; use another file")
         if password is None:
-            password = _find_password(file)
+            password = find_password(file)
         try:
             key = Account.decrypt(keystore, password)
         except ValueError as error:
@@ -95,16 +92,9 @@ class Wallet:
 
     @classmethod
     def _write(cls, file: Path, account: LocalAccount, password: str, iterations: int | None) -> Wallet:
-        if not password:
-            raise WalletError(f"an empty password does not protect {file}; choose one")
+        require_password(password, file)
         keystore = Account.encrypt(account.key, password, iterations=iterations)
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as out:
-                json.dump(keystore, out)
-        except OSError as error:
-            raise WalletError(f"key file {file} cannot be written ({error.strerror}); choose another path") from error
+        write_key_file(file, json.dumps(keystore))
         return cls(account)
 
     def sign(self, statement: TypedData) -> Signature:
@@ -123,12 +113,3 @@ class Wallet:
         """
         message = f"flwr-chainfl salt {chain_id} {task} {round_number}".encode()
         return hmac.digest(bytes(self._account.key), message, "sha256")
-
-
-def _find_password(file: Path) -> str:
-    password = os.environ.get(PASSWORD_VARIABLE)
-    if password is not None:
-        return password
-    if sys.stdin is not None and sys.stdin.isatty():
-        return getpass.getpass(f"Password of {file}: ")
-    raise WalletError(f"key file {file} needs a password; set the environment variable {PASSWORD_VARIABLE}")

@@ -32,7 +32,7 @@ from flwr_chainfl.serverapp.phases import wait_for_nodes
 from flwr_chainfl.serverapp.relay import NO_CALIBRATION, Relay
 from flwr_chainfl.serverapp.round_log import RoundLog
 from flwr_chainfl.serverapp.selection import Reputation, Repute, Selector
-from flwr_chainfl.storage import FolderStore, Store
+from flwr_chainfl.storage import FolderStore, RoundStore, Store, open_store
 
 log = logging.getLogger("flwr")
 
@@ -105,8 +105,12 @@ class ChainStrategy(Strategy):
         The chain that is meant, for an RPC address.
     token : str, optional
         Address of the ERC-20 (with permit) that pays. Default: a new test token, worth nothing.
-    store : Store, optional
-        Where contents are kept. Default: a folder in the run directory.
+    store : str or Store, optional
+        Where contents are kept: ``folder:PATH``, ``ipfs:http://HOST:5001`` for the RPC of an IPFS node, or an open
+        store. Default: a folder in the run directory.
+    keep_rounds : int, optional
+        Rounds whose contents are kept; those of older ones are unpinned, after which an audit cannot recompute them.
+        Default: all.
     deadlines : Deadlines
     seed : int, optional
         Makes runs repeat: the same seed gives the same ledger digest.
@@ -145,7 +149,8 @@ class ChainStrategy(Strategy):
         wallet: Wallet | None = None,
         chain_id: int | None = None,
         token: str | None = None,
-        store: Store | None = None,
+        store: str | Store | None = None,
+        keep_rounds: int | None = None,
         deadlines: Deadlines | None = None,
         seed: int | None = None,
         run_directory: str | Path = "runs",
@@ -163,6 +168,8 @@ class ChainStrategy(Strategy):
         require("phase_timeout", phase_timeout, above=0)
         if num_rounds is not None:
             require("num_rounds", num_rounds, minimum=1)
+        if keep_rounds is not None:
+            require("keep_rounds", keep_rounds, minimum=1)
         if seed is not None:
             require("seed", seed, minimum=0)
         if scorer.report_kind != exchange.report_kind:
@@ -201,6 +208,7 @@ class ChainStrategy(Strategy):
         self._chain_id = chain_id
         self._token = token
         self._store = store
+        self._keep_rounds = keep_rounds
         self._deadlines = deadlines if deadlines is not None else Deadlines()
         self._seed = seed
         self._run_directory = run_directory
@@ -232,6 +240,8 @@ class ChainStrategy(Strategy):
         if self._run is None:
             self._run = self._open(grid)
         run = self._run
+        if isinstance(run.store, RoundStore):
+            run.store.begin_round(server_round)
         self.exchange.begin_round(arrays)
         messages = list(
             self.exchange.flower.configure_train(server_round, self.exchange.train_arrays(arrays), config, grid)
@@ -351,7 +361,7 @@ class ChainStrategy(Strategy):
     def _open(self, grid: Grid) -> _Run:
         """Make the run directory, open the ledger, get the exchange ready, and deploy and fund the task."""
         record = RunRecord(self._run_directory)
-        store = self._store if self._store is not None else FolderStore(record.directory / "store")
+        store = self._open_store(record.directory)
         self.exchange.open(
             Surroundings(grid, store, record.directory, seed=self._seed, timeout=self._phase_timeout)
         )
@@ -417,6 +427,8 @@ class ChainStrategy(Strategy):
             "reward-per-round": str(self._reward_per_round),
             "settings": {k: v if isinstance(v, bool) else str(v) for k, v in asdict(settings).items()},
             "seed": self._seed,
+            "store": store.location if self._store is not None else None,
+            "keep-rounds": self._keep_rounds,
         }
         record.data["ledger"] = {"url": ledger.chain.url, "task": relay.task.address, "block": 0, "digest": None}
         run = _Run(Book(record), relay, store)
@@ -424,6 +436,13 @@ class ChainStrategy(Strategy):
         atexit.register(self.close)
         log.info("Run directory: %s", record.directory)
         return run
+
+    def _open_store(self, directory: Path) -> Store:
+        """Open the store that was named, or a folder in the run directory, with an end to what it keeps."""
+        store = self._store if self._store is not None else FolderStore(directory / "store")
+        if isinstance(store, str):
+            store = open_store(store)
+        return store if self._keep_rounds is None else RoundStore(store, keep_rounds=self._keep_rounds)
 
     def _open_registry(self, ledger: Ledger) -> Registry | None:
         """Return the registry of reputations, a new one where none was named."""

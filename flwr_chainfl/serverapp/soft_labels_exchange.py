@@ -204,6 +204,8 @@ class SoftLabels:
         send = self._send_public_set and node not in self._have_public
         has = self._have_consensus.get(node, 0)
         base = has if has in self._consensus else 0
+        if node in self._reports and self._store is not None and not self._store.is_pinned(self._reports[node][1]):
+            del self._reports[node]  # of a round whose contents were let go
         sent = b""
         if self._consensus_round and has != self._consensus_round:
             if base not in self._coded:

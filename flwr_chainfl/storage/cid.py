@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from flwr_chainfl.errors import AddressError
@@ -15,6 +16,8 @@ _RAW = 0x55
 _DAG_PB = 0x70
 _SHA2_256 = 0x12
 _UNIXFS_FILE = 2
+_RAW_PREFIX = bytes([1, _RAW, _SHA2_256, 32])
+_DAG_PB_PREFIX = bytes([1, _DAG_PB, _SHA2_256, 32])
 
 
 @dataclass(frozen=True)
@@ -29,22 +32,90 @@ class _Node:
     tree_bytes: int
 
 
-def address(data: bytes, *, chunk_bytes: int = CHUNK_BYTES, links: int = LINKS_PER_NODE) -> str:
-    """Return the CID of bytes, in base32.
+class AddressBuilder:
+    """Computes the CID of bytes that come piece by piece, however they are cut; holds a chunk and a few links.
 
     chunk_bytes, links: other values than the defaults give addresses that a node computes only when it is
         set to them
+    block: called with the binary CID and the bytes of each block above the chunks, when it is complete
+    """
+
+    def __init__(
+        self,
+        *,
+        chunk_bytes: int = CHUNK_BYTES,
+        links: int = LINKS_PER_NODE,
+        block: Callable[[bytes, bytes], object] = lambda cid, data: None,
+    ) -> None:
+        self._chunk_bytes = chunk_bytes
+        self._links = links
+        self._block = block
+        self._chunk = hashlib.sha256()
+        self._filled = 0
+        self._levels: list[list[_Node]] = [[]]  # of each level of the tree, the nodes that have no parent yet
+        self.size = 0
+
+    def update(self, data: bytes | bytearray | memoryview) -> None:
+        """Take the next bytes."""
+        view = memoryview(data)
+        self.size += len(view)
+        while len(view):
+            if self._filled == self._chunk_bytes:
+                self._end_chunk()
+            part = view[: self._chunk_bytes - self._filled]
+            self._chunk.update(part)
+            self._filled += len(part)
+            view = view[len(part) :]
+
+    def address(self) -> str:
+        """Return the CID of all bytes that came, in base32; nothing can be added afterwards."""
+        self._end_chunk()
+        level = 0
+        while level < len(self._levels) - 1 or len(self._levels[level]) > 1:
+            if self._levels[level]:
+                self._close(level)
+            level += 1
+        return _text(self._levels[level][0].cid)
+
+    def _end_chunk(self) -> None:
+        if self.size == 0 or self._filled:
+            self._levels[0].append(_Node(_RAW_PREFIX + self._chunk.digest(), self._filled, self._filled))
+        self._chunk = hashlib.sha256()
+        self._filled = 0
+        level = 0
+        while len(self._levels[level]) == self._links:
+            self._close(level)
+            level += 1
+
+    def _close(self, level: int) -> None:
+        """Give the nodes of a level a parent."""
+        if level + 1 == len(self._levels):
+            self._levels.append([])
+        node, data = _parent(self._levels[level])
+        self._levels[level + 1].append(node)
+        self._block(node.cid, data)
+        self._levels[level] = []
+
+
+def address(data: bytes, *, chunk_bytes: int = CHUNK_BYTES, links: int = LINKS_PER_NODE) -> str:
+    """Return the CID of bytes, in base32; `AddressBuilder` has the parameters.
 
     >>> address(b"hello world")
     'bafkreifzjut3te2nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e'
     """
-    view = memoryview(data)
-    nodes = [
-        _leaf(view[start : start + chunk_bytes]) for start in range(0, max(len(view), 1), chunk_bytes)
-    ]
-    while len(nodes) > 1:
-        nodes = [_parent(nodes[start : start + links]) for start in range(0, len(nodes), links)]
-    return _text(nodes[0].cid)
+    builder = AddressBuilder(chunk_bytes=chunk_bytes, links=links)
+    builder.update(data)
+    return builder.address()
+
+
+def block_cid(chunk: bytes) -> bytes:
+    """Return the binary CID of one chunk."""
+    return _RAW_PREFIX + hashlib.sha256(chunk).digest()
+
+
+def binary(cid: str) -> bytes:
+    """Return the 36 bytes of a CID; raises AddressError as `digest` does."""
+    return _parse(cid)
 
 
 def digest(cid: str) -> bytes:
@@ -73,15 +144,7 @@ def _parse(cid: str) -> bytes:
     return binary
 
 
-def _cid(codec: int, block: bytes | memoryview) -> bytes:
-    return bytes([1, codec, _SHA2_256, 32]) + hashlib.sha256(block).digest()
-
-
-def _leaf(chunk: memoryview) -> _Node:
-    return _Node(_cid(_RAW, chunk), len(chunk), len(chunk))
-
-
-def _parent(children: list[_Node]) -> _Node:
+def _parent(children: list[_Node]) -> tuple[_Node, bytes]:
     """Encode a dag-pb node with a UnixFS file header over its children (IPLD dag-pb: links first, then data)."""
     links = b"".join(
         _field(2, _field(1, child.cid) + _field(2, b"") + _number(3, child.tree_bytes)) for child in children
@@ -90,10 +153,12 @@ def _parent(children: list[_Node]) -> _Node:
     header = _number(1, _UNIXFS_FILE) + _number(3, size)
     header += b"".join(_number(4, child.content_bytes) for child in children)
     block = links + _field(1, header)
-    return _Node(_cid(_DAG_PB, block), size, len(block) + sum(child.tree_bytes for child in children))
+    cid = _DAG_PB_PREFIX + hashlib.sha256(block).digest()
+    return _Node(cid, size, len(block) + sum(child.tree_bytes for child in children)), block
 
 
-def _varint(value: int) -> bytes:
+def varint(value: int) -> bytes:
+    """Return a number in 7 bits a byte, lowest first (LEB128)."""
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)
@@ -103,8 +168,8 @@ def _varint(value: int) -> bytes:
 
 
 def _number(tag: int, value: int) -> bytes:
-    return _varint(tag << 3) + _varint(value)
+    return varint(tag << 3) + varint(value)
 
 
 def _field(tag: int, value: bytes) -> bytes:
-    return _varint(tag << 3 | 2) + _varint(len(value)) + value
+    return varint(tag << 3 | 2) + varint(len(value)) + value

@@ -100,6 +100,29 @@ def test_two_runs_with_one_seed_have_one_digest(tmp_path):
     assert digests[0] == digests[1] != record_of(other)["ledger"]["digest"]
 
 
+def test_contents_on_an_ipfs_node_are_those_of_a_folder_and_are_audited_from_there(tmp_path, ipfs):
+    in_folder = soft_label_strategy(tmp_path / "folder", 4)
+    start(in_folder, federation(4))
+    on_node = soft_label_strategy(tmp_path / "node", 4, store=f"ipfs:{ipfs}")
+    start(on_node, federation(4))
+    assert record_of(on_node)["ledger"]["digest"] == record_of(in_folder)["ledger"]["digest"]
+    assert on_node.run_directory is not None
+    assert not (on_node.run_directory / "store").exists()
+    assert record_of(on_node)["config"]["store"] == f"ipfs:{ipfs}"
+    assert audit(on_node.run_directory) == []
+
+
+def test_a_run_keeps_the_contents_of_its_last_rounds_only(tmp_path):
+    strategy = soft_label_strategy(tmp_path / "run", 4, num_rounds=3, keep_rounds=1, store=f"folder:{tmp_path}/kept")
+    start(strategy, federation(4), rounds=3)
+    record = record_of(strategy)
+    contents = [[c["content"] for c in entry["contributions"]] for entry in record["rounds"]]
+    assert len(set(contents[2])) == 4
+    kept = {file.name for file in (tmp_path / "kept").rglob("*") if file.is_file()}
+    assert kept == {record["config"]["terms"], record["config"]["public-set"], record["rounds"][2]["consensus"], *contents[2]}
+    assert not events(record, "false-reveal")
+
+
 def test_audit_finds_nothing_in_a_true_run_and_everything_in_a_tampered_one(tmp_path):
     strategy = soft_label_strategy(tmp_path, 4)
     start(strategy, federation(4))

@@ -1,9 +1,11 @@
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flwr_chainfl.errors import AddressError
-from flwr_chainfl.storage import address, digest
+from flwr_chainfl.storage import AddressBuilder, address, digest
 
 # Addresses by ipfs-unixfs-importer 17.1.1 (npm, with blockstore-core 7.0.1): cidVersion 1, rawLeaves true,
 # fixedSize({chunkSize}), balanced({maxChildrenPerNode}), reduceSingleLeafToSelf true. Byte i of the content is
@@ -45,6 +47,26 @@ def test_a_tree_of_several_levels_has_the_address_that_an_ipfs_node_computes(
 ) -> None:
     size, chunk_bytes, links = shape
     assert address(_content(size), chunk_bytes=chunk_bytes, links=links) == cid
+
+
+@given(st.lists(st.binary(max_size=40), max_size=12), st.integers(1, 9), st.integers(2, 4))
+def test_an_address_does_not_depend_on_how_the_bytes_come(pieces: list[bytes], chunk_bytes: int, links: int) -> None:
+    builder = AddressBuilder(chunk_bytes=chunk_bytes, links=links)
+    for piece in pieces:
+        builder.update(piece)
+    assert builder.size == sum(map(len, pieces))
+    assert builder.address() == address(b"".join(pieces), chunk_bytes=chunk_bytes, links=links)
+
+
+def test_the_tree_of_a_large_content_takes_little_memory() -> None:
+    builder = AddressBuilder(chunk_bytes=1, links=16)
+    tracemalloc.start()
+    for _ in range(16**3 + 1):
+        builder.update(b"x")
+    builder.address()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 40_000  # 16 links a level, not 4096
 
 
 @given(st.binary(max_size=60), st.binary(max_size=60), st.integers(1, 8), st.integers(2, 4))
