@@ -6,16 +6,13 @@ import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC2
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
-import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
-import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {SSTORE2} from "solady/src/utils/SSTORE2.sol";
 
 import {IAdmission} from "./interfaces/IAdmission.sol";
-import {IFederatedTask} from "./interfaces/IFederatedTask.sol";
-import {IRandomness} from "./interfaces/IRandomness.sol";
 import {IReputation} from "./interfaces/IReputation.sol";
-import {ISchedule} from "./interfaces/ISchedule.sol";
 import {IScorer} from "./interfaces/IScorer.sol";
+import {Settlement} from "./task/Settlement.sol";
+import {TaskState} from "./task/TaskState.sol";
 
 /// @title One federated learning task: its members, its rounds and its money.
 /// @notice In every round the members commit to what they contribute, reveal it, are scored and are paid. Scores are
@@ -24,7 +21,7 @@ import {IScorer} from "./interfaces/IScorer.sol";
 ///         every round. Nobody has to be trusted with a score or with money; the requester can leave a member out of a
 ///         round, which is the power of whoever runs the server.
 /// @dev Money is in exactly one of: the pool, a round's budget, a stake, a balance, a bond. Payments are pulled.
-contract FederatedTask is IFederatedTask, ReentrancyGuardTransient {
+contract FederatedTask is TaskState {
     using SafeERC20 for IERC20;
 
     bytes32 private constant DOMAIN_TYPEHASH =
@@ -33,63 +30,14 @@ contract FederatedTask is IFederatedTask, ReentrancyGuardTransient {
         keccak256("Join(address participant,uint256 stake,uint64 samples,uint256 departures,uint256 deadline)");
     bytes32 private constant COMMIT_TYPEHASH =
         keccak256("Commit(address participant,uint32 round,bytes32 commitment)");
-    uint256 private constant WAD = 1e18;
-    /// @dev Keeps every later sum of scores far inside 256 bits.
-    int256 private constant SCORE_BOUND = type(int128).max;
     /// @dev A round is paid in one transaction; this many fit into 16.7 million gas (EIP-7825).
     uint256 private constant MOST_MEMBERS = 400;
-    /// @dev After this, a posted round that nobody could pay is given up, so that a broken schedule locks nothing.
-    uint64 private constant ABANDONED_AFTER = 30 days;
-    /// @dev Bytes of a calibration, 3 an item in the label scorers. Without a bound one could make the computation of
-    ///      a false posting's scores too dear for any transaction.
-    uint256 private constant LONGEST_CALIBRATION = 24_576;
-    /// @dev Lowest bit of a submission: set once it is a revealed payload hash, clear while it is a commitment.
-    bytes32 private constant REVEALED = bytes32(uint256(1));
     /// @dev Owns what slashes brought in and nobody earned, so that nobody gains by having others slashed.
     address private constant BURN = address(0xdEaD);
 
-    IERC20 public immutable token;
-    IScorer public immutable scorer;
-    ISchedule public immutable schedule;
-    address public immutable requester;
-    bytes32 public immutable formula;
-    address private immutable _admission; // here too, so that a task without one reads no slot for it
-    address private immutable _randomness; // so too
+    address private immutable _settlement;
 
-    Settings private _settings;
-    TaskStatus public status;
-    uint32 public rounds; // promised so far
-    uint32 public round; // the newest one opened, from 1
-    uint32 public finalRounds; // rounds 1 … finalRounds are paid or void
-    uint32 public activeMembers;
-    uint96 public pool; // token units not yet in a round
-    uint96 public forfeited; // token units from slashes, for the next round's pay
-    uint32 public recordedRounds; // rounds 1 … recordedRounds are void or in the registry of reputations
-    address private _terms; // pointer to the content address
-
-    address[] private _members; // by position; the place of one that left goes to the next that joins
-    uint32[] private _vacant; // positions
-    mapping(address participant => uint256) public departures;
-    mapping(uint256 word => uint256) private _active;
-    mapping(address participant => Member) private _member;
-    mapping(address owner => uint256) public balances;
-    mapping(uint32 round => Round) private _rounds;
-    mapping(uint32 round => mapping(uint256 word => uint256)) private _selection;
-    /// @dev A commitment, or once revealed the payload hash; told apart by the lowest bit.
-    mapping(uint32 round => mapping(address participant => bytes32)) private _submissions;
-    mapping(uint32 round => mapping(address participant => address)) private _reports;
-
-    modifier onlyRequester() {
-        _checkRequester();
-        _;
-    }
-
-    modifier whenTask(TaskStatus expected) {
-        _checkTask(expected);
-        _;
-    }
-
-    constructor(Settings memory s) {
+    constructor(Settings memory s) TaskState(s, msg.sender, IScorer(s.scorer).version()) {
         if (s.minimumMembers == 0) revert SettingTooSmall("minimumMembers", s.minimumMembers, 1);
         if (s.maximumMembers < s.minimumMembers) {
             revert SettingTooSmall("maximumMembers", s.maximumMembers, s.minimumMembers);
@@ -100,14 +48,8 @@ contract FederatedTask is IFederatedTask, ReentrancyGuardTransient {
         if (s.settleSeconds == 0) revert SettingTooSmall("settleSeconds", 0, 1);
         if (s.challengeSeconds == 0) revert SettingTooSmall("challengeSeconds", 0, 1);
         if (s.missingSlashBps > 10_000) revert SettingTooLarge("missingSlashBps", s.missingSlashBps, 10_000);
-        token = IERC20(s.token);
-        scorer = IScorer(s.scorer);
-        schedule = ISchedule(s.schedule);
-        requester = msg.sender;
-        formula = IScorer(s.scorer).version();
-        _admission = s.admission;
-        _randomness = s.randomness;
         _settings = s;
+        _settlement = address(new Settlement(s, requester, formula));
     }
 
     /// @notice Fund the task and open it for joining.
@@ -335,196 +277,65 @@ contract FederatedTask is IFederatedTask, ReentrancyGuardTransient {
         else forfeited += total;
     }
 
-    /// @notice Post the scores of all that revealed, against a bond from the caller's balance here or its allowance.
-    /// @dev The first half of the settlement period is the requester's; then anyone may post. The requester has to
-    ///      score with the calibration that it committed to; others, who may not know it, can do without.
-    /// @param participants Ascending by address.
-    /// @param scores WAD.
-    /// @param qualities WAD, from 0 to 1.
-    /// @param calibration Items as the scorer takes them; empty: none.
-    /// @param salt Of the calibration's commitment.
+    /// @notice See `Settlement`.
     function postScores(
-        uint32 round_,
-        address[] memory participants,
-        int256[] memory scores,
-        uint256[] memory qualities,
-        bytes calldata calibration,
-        bytes32 salt
-    ) external nonReentrant {
-        if (_settings.onchain) revert WrongSettlement();
-        Round storage r = _current(round_);
-        uint64 openToAll = r.settleDeadline - _settings.settleSeconds / 2;
-        if (block.timestamp <= openToAll) _checkRequester();
-        _checkParticipants(round_, r, participants);
-        _checkScores(participants, scores, qualities);
-        _seed(round_); // there has to be one to score with
-        if (calibration.length > 0 || salt != 0 || (r.calibration != 0 && msg.sender == requester)) {
-            _openCalibration(round_, r, calibration, salt);
-        }
-        r.status = RoundStatus.Posted;
-        r.poster = msg.sender;
-        r.postingHash = _hash(participants, scores, qualities, calibration);
-        r.settleDeadline = uint64(block.timestamp) + _settings.challengeSeconds;
-        emit ScoresPosted(round_, msg.sender, participants, scores, qualities);
-        _takeBond(msg.sender);
+        uint32,
+        address[] calldata,
+        int256[] calldata,
+        uint256[] calldata,
+        bytes calldata,
+        bytes32
+    ) external {
+        _settle();
     }
 
-    /// @notice Reveal the calibration of an onchain round; without it, the round is scored without.
-    /// @param calibration Items as the scorer takes them.
-    /// @param salt Of the commitment.
-    function revealCalibration(uint32 round_, bytes calldata calibration, bytes32 salt) external onlyRequester {
-        if (!_settings.onchain) revert WrongSettlement();
-        (Round storage r, uint64 deadline) = _publishing(round_);
-        _checkPublishing(round_, r, deadline);
-        _openCalibration(round_, r, calibration, salt);
-        r.postingHash = keccak256(calibration);
+    /// @notice See `Settlement`.
+    function revealCalibration(uint32, bytes calldata, bytes32) external {
+        _settle();
     }
 
-    /// @notice Dispute a posting, against a bond from the caller's balance here or its allowance.
-    /// @dev From here the reports have to be published on chain; those that are not by the deadline score 0 and are
-    ///      nobody's peer. A poster publishes what its posting rests on.
-    function challenge(uint32 round_) external nonReentrant {
-        Round storage r = _inStatus(round_, RoundStatus.Posted);
-        _checkNotPassed(r.settleDeadline);
-        r.status = RoundStatus.Challenged;
-        r.challenger = msg.sender;
-        r.settleDeadline = uint64(block.timestamp) + _settings.challengeSeconds;
-        emit PostingChallenged(round_, msg.sender);
-        _takeBond(msg.sender);
+    /// @notice See `Settlement`.
+    function challenge(uint32) external {
+        _settle();
     }
 
-    /// @notice Put a revealed report on chain for a challenged round, or for any round of an onchain task; anyone may.
-    /// @dev In an onchain task there is time for it until the middle of the settlement period.
-    function publishReport(uint32 round_, address participant, bytes32 contentDigest, bytes calldata report) external {
-        (Round storage r, uint64 deadline) = _publishing(round_);
-        _checkPublishing(round_, r, deadline);
-        if (_reports[round_][participant] != address(0)) revert AlreadyPublished(participant, round_);
-        bytes32 payloadHash = _payloadHash(contentDigest, keccak256(report));
-        if (_submissions[round_][participant] != payloadHash) {
-            revert PayloadMismatch(participant, payloadHash, _submissions[round_][participant]);
-        }
-        _publish(round_, r, participant, contentDigest, report);
+    /// @notice See `Settlement`.
+    function publishReport(uint32, address, bytes32, bytes calldata) external {
+        _settle();
     }
 
-    /// @notice Compute the scores of a challenged round, or of an onchain task's, from the published reports, in as many
-    ///         steps as it takes; the last one pays, and gives both bonds to whoever was right. Anyone may call.
-    /// @dev A step gives whoever goes on another challenge window before the round can be voided.
-    /// @param participants As posted; onchain, all that revealed, ascending by address.
-    /// @param scores As posted; onchain empty.
-    /// @param qualities As posted; onchain empty.
-    /// @param calibration As posted; onchain as revealed, empty where it was not.
-    /// @param progress Of the last `ScoringProgressed`; empty to begin.
-    /// @param work Labels to process at most.
+    /// @notice See `Settlement`.
     function computeScores(
-        uint32 round_,
-        address[] memory participants,
-        int256[] memory scores,
-        uint256[] memory qualities,
-        bytes calldata calibration,
-        bytes calldata progress,
-        uint256 work
-    ) external nonReentrant {
-        Round storage r = _beginScoring(round_, participants, scores, qualities, calibration, progress);
-        (bool done, bytes memory next, int256[] memory computed, uint256[] memory computedQualities) =
-            _resume(round_, participants, calibration, progress, work);
-        if (!done) {
-            r.progress = keccak256(next);
-            uint64 least = uint64(block.timestamp) + _settings.challengeSeconds;
-            if (r.settleDeadline < least) r.settleDeadline = least;
-            emit ScoringProgressed(round_, next);
-            return;
-        }
-        if (r.status == RoundStatus.Challenged) {
-            bool upheld = _hash(participants, computed, computedQualities, calibration) == r.postingHash;
-            address winner = upheld ? r.poster : r.challenger;
-            balances[winner] += 2 * uint256(_settings.bond);
-            emit ChallengeResolved(round_, upheld, winner, computed);
-        }
-        _pay(round_, r, participants, computed, computedQualities);
+        uint32,
+        address[] calldata,
+        int256[] calldata,
+        uint256[] calldata,
+        bytes calldata,
+        bytes calldata,
+        uint256
+    ) external {
+        _settle();
     }
 
-    /// @notice Pay a posted round whose challenge window is over; anyone may call.
+    /// @notice See `Settlement`.
     function distributeRewards(
-        uint32 round_,
-        address[] memory participants,
-        int256[] memory scores,
-        uint256[] memory qualities,
-        bytes calldata calibration
-    ) external nonReentrant {
-        Round storage r = _inStatus(round_, RoundStatus.Posted);
-        _checkHash(r, _hash(participants, scores, qualities, calibration));
-        _checkReached(r.settleDeadline);
-        balances[r.poster] += _settings.bond;
-        _pay(round_, r, participants, scores, qualities);
+        uint32,
+        address[] calldata,
+        int256[] calldata,
+        uint256[] calldata,
+        bytes calldata
+    ) external {
+        _settle();
     }
 
-    /// @notice Put what a paid round's participants did into the registry of reputations; anyone may call.
-    /// @dev Apart from paying, so that a registry can hold up no money. Rounds go in one after the other: were a later
-    ///      one first, the registry would refuse the earlier, and whoever did badly in it would see to that.
-    /// @param participants As paid.
-    /// @param scores As paid.
-    /// @param qualities As paid.
-    /// @param count How many participants to record, after those that were recorded before.
-    function recordReputation(
-        uint32 round_,
-        address[] memory participants,
-        int256[] memory scores,
-        uint256[] memory qualities,
-        uint32 count
-    ) external nonReentrant {
-        if (_settings.reputation == address(0)) revert NoReputation();
-        Round storage r = _inStatus(round_, RoundStatus.Paid);
-        _checkHash(r, _hash(participants, scores, qualities));
-        uint256 from = r.recorded;
-        uint256 to = participants.length - from > count ? from + count : participants.length;
-        if (from == to) revert AlreadyRecorded(round_, from);
-        uint32 expected = recordedRounds + 1;
-        while (_rounds[expected].status == RoundStatus.Void) {
-            ++expected;
-        }
-        if (round_ != expected) revert WrongRound(round_, expected);
-        r.recorded = uint32(to);
-        if (to == participants.length) recordedRounds = round_;
-        emit ReputationRecorded(round_, from, to);
-        // Each list from there on, in place: its length goes where the element before was.
-        assembly ("memory-safe") {
-            let skipped := shl(5, from)
-            let length := sub(to, from)
-            participants := add(participants, skipped)
-            mstore(participants, length)
-            scores := add(scores, skipped)
-            mstore(scores, length)
-            qualities := add(qualities, skipped)
-            mstore(qualities, length)
-        }
-        IReputation(_settings.reputation).record(round_, participants, scores, qualities);
+    /// @notice See `Settlement`.
+    function recordReputation(uint32, address[] calldata, int256[] calldata, uint256[] calldata, uint32) external {
+        _settle();
     }
 
-    /// @notice Give up a round that cannot be paid: nobody revealed, nobody posted or computed in time, a challenge was
-    ///         never resolved, or the schedule has failed for 30 days. Its budget returns to the pool, the poster's bond to
-    ///         the poster. A challenger that did not get its challenge resolved loses its bond to the next round, since
-    ///         otherwise it could void every round for free. Anyone may call.
-    function voidRound(uint32 round_) external {
-        Round storage r = _rounds[round_];
-        RoundStatus was = r.status;
-        uint64 deadline = r.settleDeadline;
-        if (was == RoundStatus.Open) {
-            if (r.revealed > 0 || !_revealsClosed(r)) _checkReached(deadline);
-        } else if (was == RoundStatus.Posted || was == RoundStatus.Challenged) {
-            bool disputed = was == RoundStatus.Challenged;
-            _checkReached(deadline + (disputed ? _settings.settleSeconds : ABANDONED_AFTER));
-            balances[r.poster] += _settings.bond;
-            if (disputed) forfeited += _settings.bond;
-        } else {
-            revert WrongRoundStatus(round_, was, RoundStatus.Open);
-        }
-        uint96 returned = r.budget;
-        r.budget = 0;
-        pool += returned;
-        forfeited += r.forfeits;
-        r.forfeits = 0;
-        _close(r, RoundStatus.Void);
-        emit RoundVoided(round_, returned);
+    /// @notice See `Settlement`.
+    function voidRound(uint32) external {
+        _settle();
     }
 
     /// @notice Send owners what is theirs: balances, and stakes once the task is completed. Anyone may call; the
@@ -688,13 +499,6 @@ contract FederatedTask is IFederatedTask, ReentrancyGuardTransient {
         return keccak256(abi.encode(participant, salt));
     }
 
-    function _seed(uint32 round_) private view returns (bytes32) {
-        bytes32 entropy = _rounds[round_].entropy;
-        address randomness = _randomness;
-        if (randomness != address(0)) entropy ^= IRandomness(randomness).wordOf(address(this), round_);
-        return keccak256(abi.encode(block.chainid, address(this), round_, entropy));
-    }
-
     /// @dev Whether a participant committed in a round and has not revealed, nor been slashed for it.
     function _isMissing(uint32 round_, address participant) private view returns (bool) {
         bytes32 submission = _submissions[round_][participant];
@@ -726,169 +530,6 @@ contract FederatedTask is IFederatedTask, ReentrancyGuardTransient {
         emit MissingRevealSlashed(round_, participant, amount, intoRound);
     }
 
-    function _publish(
-        uint32 round_,
-        Round storage r,
-        address participant,
-        bytes32 contentDigest,
-        bytes calldata report
-    ) private {
-        _reports[round_][participant] = SSTORE2.write(report);
-        ++r.published;
-        emit ReportPublished(round_, participant, contentDigest);
-    }
-
-    /// @dev Check that a calibration is the one that was committed to.
-    function _openCalibration(uint32 round_, Round storage r, bytes calldata calibration, bytes32 salt) private {
-        if (calibration.length > LONGEST_CALIBRATION) revert CalibrationTooLong(calibration.length, LONGEST_CALIBRATION);
-        bytes32 hash = keccak256(abi.encode(calibration, salt));
-        if (hash != r.calibration) revert CalibrationMismatch(hash, r.calibration);
-        emit CalibrationRevealed(round_, calibration, salt);
-    }
-
-    /// @dev Check that a step of the computation may be made, and goes on where the last one ended.
-    function _beginScoring(
-        uint32 round_,
-        address[] memory participants,
-        int256[] memory scores,
-        uint256[] memory qualities,
-        bytes calldata calibration,
-        bytes calldata progress
-    ) private view returns (Round storage r) {
-        uint64 deadline;
-        (r, deadline) = _publishing(round_);
-        bytes32 posting = r.postingHash;
-        bool hidden;
-        if (r.status == RoundStatus.Challenged) {
-            _checkHash(r, _hash(participants, scores, qualities, calibration));
-        } else {
-            _checkParticipants(round_, r, participants);
-            _checkLength(scores.length, 0);
-            _checkLength(qualities.length, 0);
-            bytes32 hash = calibration.length == 0 && posting == 0 ? bytes32(0) : keccak256(calibration);
-            if (hash != posting) revert CalibrationMismatch(hash, posting);
-            hidden = posting == 0 && r.calibration != 0;
-        }
-        bytes32 begun = r.progress;
-        bytes32 progressHash = progress.length == 0 ? bytes32(0) : keccak256(progress);
-        if (progressHash != begun) revert ProgressMismatch(progressHash, begun);
-        if (begun != 0 || block.timestamp > deadline) return r;
-        if (r.published < participants.length) {
-            revert ReportsMissing(r.published, uint32(participants.length), deadline);
-        }
-        if (hidden) revert CalibrationMissing(round_, deadline);
-    }
-
-    /// @dev One step of the scorer, over the reports of `participants` in their order; one that was not published has
-    ///      no pointer.
-    function _resume(
-        uint32 round_,
-        address[] memory participants,
-        bytes calldata calibration,
-        bytes calldata progress,
-        uint256 work
-    ) private view returns (bool, bytes memory, int256[] memory, uint256[] memory) {
-        uint256 n = participants.length;
-        address[] memory reports = new address[](n);
-        IScorer.Facts memory facts = IScorer.Facts(new uint64[](n), calibration, _seed(round_));
-        for (uint256 i; i < n; ++i) {
-            reports[i] = _reports[round_][participants[i]];
-            facts.samples[i] = _member[participants[i]].samples;
-        }
-        return scorer.resume(reports, facts, progress, work);
-    }
-
-    /// @dev Pays, slashes and closes a round. What slashes bring in is paid with the budget. No more returns to the pool
-    ///      than what the pay left of the budget; the rest of what nobody earned is for the next round.
-    function _pay(
-        uint32 round_,
-        Round storage r,
-        address[] memory participants,
-        int256[] memory scores,
-        uint256[] memory qualities
-    ) private {
-        (uint256[] memory slashed, uint256 totalSlashed) = _slashForScores(participants, scores);
-        uint256 own = r.budget;
-        uint256 budget = own + r.forfeits + totalSlashed;
-        r.budget = 0;
-        r.forfeits = 0;
-        r.postingHash = _hash(participants, scores, qualities);
-        uint256[] memory amounts = schedule.split(budget, scores);
-        uint256 paid = _credit(round_, participants, scores, qualities, amounts, slashed);
-        if (paid > budget) revert ScheduleOverspent(paid, budget);
-        uint256 returned = own > paid ? own - paid : 0;
-        pool += uint96(returned);
-        forfeited += SafeCast.toUint96(budget - paid - returned);
-        _close(r, RoundStatus.Paid);
-        emit RoundPaid(round_, paid, totalSlashed, returned);
-    }
-
-    function _credit(
-        uint32 round_,
-        address[] memory participants,
-        int256[] memory scores,
-        uint256[] memory qualities,
-        uint256[] memory amounts,
-        uint256[] memory slashed
-    ) private returns (uint256 paid) {
-        for (uint256 i; i < participants.length; ++i) {
-            address participant = participants[i];
-            uint256 amount = amounts[i];
-            if (amount > 0) balances[participant] += amount;
-            paid += amount;
-            bytes32 payloadHash = _submissions[round_][participant];
-            emit Receipt(round_, participant, payloadHash, scores[i], amount, slashed[i], formula, qualities[i]);
-        }
-    }
-
-    function _slashForScores(address[] memory participants, int256[] memory scores)
-        private
-        returns (uint256[] memory slashed, uint256 total)
-    {
-        slashed = new uint256[](participants.length);
-        for (uint256 i; i < participants.length; ++i) {
-            slashed[i] = _slashForScore(participants[i], scores[i]);
-            total += slashed[i];
-        }
-    }
-
-    function _slashForScore(address participant, int256 score) private returns (uint256 amount) {
-        if (score >= 0 || uint256(-score) < _settings.slashFloor) return 0;
-        Member storage member = _member[participant];
-        amount = uint256(-score) * _settings.slashPerScore / WAD;
-        if (amount > member.stake) amount = member.stake;
-        member.stake -= uint96(amount);
-    }
-
-    /// @dev A round is final once it is paid or void; the count moves over all that are so in a row.
-    function _close(Round storage r, RoundStatus closed) private {
-        r.status = closed;
-        uint32 through = finalRounds;
-        while (through < round && _rounds[through + 1].status >= RoundStatus.Paid) {
-            ++through;
-        }
-        finalRounds = through;
-    }
-
-    /// @dev From what the contract owes the account already, else from its allowance.
-    function _takeBond(address from) private {
-        uint256 bond = _settings.bond;
-        if (balances[from] >= bond) {
-            balances[from] -= bond;
-        } else {
-            emit BondDeposited(from, bond);
-            _pull(from, bond);
-        }
-    }
-
-    function _pull(address from, uint256 amount) private {
-        if (amount == 0) return;
-        uint256 before = token.balanceOf(address(this));
-        token.safeTransferFrom(from, address(this), amount);
-        uint256 received = token.balanceOf(address(this)) - before;
-        if (received != amount) revert TokenShortfall(received, amount);
-    }
-
     function _verify(address participant, bytes32 structHash, Signature calldata signature) private view {
         bytes32 hash = MessageHashUtils.toTypedDataHash(_domainSeparator(), structHash);
         (address recovered,,) = ECDSA.tryRecover(hash, signature.r, signature.vs);
@@ -901,40 +542,6 @@ contract FederatedTask is IFederatedTask, ReentrancyGuardTransient {
         );
     }
 
-    function _checkRequester() private view {
-        if (msg.sender != requester) revert NotRequester(msg.sender, requester);
-    }
-
-    function _checkTask(TaskStatus expected) private view {
-        if (status != expected) revert WrongTaskStatus(status, expected);
-    }
-
-    function _checkReached(uint64 deadline) private view {
-        if (block.timestamp <= deadline) revert DeadlineNotReached(deadline);
-    }
-
-    function _checkNotPassed(uint64 deadline) private view {
-        if (block.timestamp > deadline) revert DeadlinePassed(deadline);
-    }
-
-    function _checkLength(uint256 length, uint256 expected) private pure {
-        if (length != expected) revert LengthMismatch(length, expected);
-    }
-
-    function _checkRevealsClosed(uint32 round_, Round storage r) private view {
-        if (!_revealsClosed(r)) revert RevealPhaseOpen(round_, r.revealDeadline);
-    }
-
-    function _current(uint32 round_) private view returns (Round storage r) {
-        if (round_ != round || round_ == 0) revert WrongRound(round_, round);
-        r = _inStatus(round_, RoundStatus.Open);
-    }
-
-    function _inStatus(uint32 round_, RoundStatus expected) private view returns (Round storage r) {
-        r = _rounds[round_];
-        if (r.status != expected) revert WrongRoundStatus(round_, r.status, expected);
-    }
-
     /// @dev The round, in which commitments can be opened now.
     function _inRevealPhase(uint32 round_) private view returns (Round storage r) {
         r = _current(round_);
@@ -942,81 +549,16 @@ contract FederatedTask is IFederatedTask, ReentrancyGuardTransient {
         if (block.timestamp > r.revealDeadline) revert RevealPhaseClosed(round_, r.revealDeadline);
     }
 
-    function _payloadHash(bytes32 contentDigest, bytes32 reportHash) private pure returns (bytes32) {
-        return keccak256(abi.encode(contentDigest, reportHash)) | REVEALED;
-    }
-
-    /// @dev The round in which reports can be published and scored, and the end of publishing.
-    function _publishing(uint32 round_) private view returns (Round storage r, uint64 deadline) {
-        if (!_settings.onchain) {
-            r = _inStatus(round_, RoundStatus.Challenged);
-            return (r, r.settleDeadline);
+    /// @dev Run the call that came in, as it is, by the code that settles.
+    function _settle() private {
+        address part = _settlement;
+        assembly ("memory-safe") {
+            let data := mload(0x40)
+            calldatacopy(data, 0, calldatasize())
+            let success := delegatecall(gas(), part, data, calldatasize(), 0, 0)
+            returndatacopy(data, 0, returndatasize())
+            if iszero(success) { revert(data, returndatasize()) }
+            return(data, returndatasize())
         }
-        r = _current(round_);
-        _checkRevealsClosed(round_, r);
-        deadline = r.revealDeadline + _settings.settleSeconds / 2;
-    }
-
-    function _checkPublishing(uint32 round_, Round storage r, uint64 deadline) private view {
-        if (r.progress != 0) revert ScoringBegun(round_);
-        _checkNotPassed(deadline);
-    }
-
-    /// @dev Those that revealed, all of them, in ascending order.
-    function _checkParticipants(uint32 round_, Round storage r, address[] memory participants) private view {
-        _checkRevealsClosed(round_, r);
-        if (r.revealed == 0) revert NobodyRevealed(round_);
-        _checkLength(participants.length, r.revealed);
-        address previous;
-        for (uint256 i; i < participants.length; ++i) {
-            address participant = participants[i];
-            if (participant <= previous) revert ParticipantsNotAscending(previous, participant);
-            if (_member[participant].revealedRound != round_) revert NotRevealed(participant, round_);
-            previous = participant;
-        }
-    }
-
-    function _checkScores(
-        address[] memory participants,
-        int256[] memory scores,
-        uint256[] memory qualities
-    ) private pure {
-        _checkLength(scores.length, participants.length);
-        _checkLength(qualities.length, participants.length);
-        for (uint256 i; i < participants.length; ++i) {
-            if (scores[i] > SCORE_BOUND || scores[i] < -SCORE_BOUND) revert ScoreOutOfBounds(participants[i], scores[i]);
-            if (qualities[i] > WAD) revert QualityOutOfBounds(participants[i], qualities[i]);
-        }
-    }
-
-    /// @dev Of a posting.
-    function _hash(
-        address[] memory participants,
-        int256[] memory scores,
-        uint256[] memory qualities,
-        bytes calldata calibration
-    ) private pure returns (bytes32) {
-        return keccak256(abi.encode(participants, scores, qualities, calibration));
-    }
-
-    /// @dev Of what was paid for.
-    function _hash(address[] memory participants, int256[] memory scores, uint256[] memory qualities)
-        private
-        pure
-        returns (bytes32)
-    {
-        return keccak256(abi.encode(participants, scores, qualities));
-    }
-
-    function _checkHash(Round storage r, bytes32 hash) private view {
-        if (hash != r.postingHash) revert PostingMismatch(hash, r.postingHash);
-    }
-
-    function _commitsClosed(Round storage r) private view returns (bool) {
-        return block.timestamp > r.commitDeadline || r.committed == r.selected;
-    }
-
-    function _revealsClosed(Round storage r) private view returns (bool) {
-        return _commitsClosed(r) && (block.timestamp > r.revealDeadline || r.revealed == r.committed);
     }
 }

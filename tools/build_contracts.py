@@ -25,6 +25,9 @@ SETTINGS: dict[str, Any] = {
     "metadata": {"bytecodeHash": "none", "appendCBOR": False},
 }
 BYTECODE_LIMIT = 24_576  # EIP-170
+CREATION_LIMIT = 49_152  # EIP-3860
+TASK = "FederatedTask"
+PARTS = SOURCES.name + "/task/"  # what the task creates along with itself and runs in its own place
 
 
 def compiler() -> Path:
@@ -45,8 +48,8 @@ def compile_contracts() -> dict[str, str]:
     for package in ("@openzeppelin/contracts", "solady/src/utils"):
         for path in sorted((ROOT / "node_modules" / package).rglob("*.sol")):
             sources[str(path.relative_to(ROOT / "node_modules"))] = path
-    wanted = {str(path.relative_to(ROOT)): {"*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object"]}
-              for path in own}
+    outputs = ["abi", "evm.bytecode.object", "evm.deployedBytecode.object", "storageLayout"]
+    wanted = {str(path.relative_to(ROOT)): {"*": outputs} for path in own}
     output = _compile(
         {
             "language": "Solidity",
@@ -55,19 +58,49 @@ def compile_contracts() -> dict[str, str]:
         }
     )
     artifacts = {}
+    parts = {}
     for source, contracts in output["contracts"].items():
         for name, contract in contracts.items():
             bytecode = contract["evm"]["bytecode"]["object"]
-            size = len(contract["evm"]["deployedBytecode"]["object"]) // 2
             if not bytecode or "/libraries/" in source:
                 continue
-            if size > BYTECODE_LIMIT:
-                sys.exit(f"{name} has {size} bytes of code, above the limit of {BYTECODE_LIMIT} (EIP-170)")
-            artifact = {"contractName": name, "compiler": SOLC_VERSION, "abi": contract["abi"],
-                        "bytecode": "0x" + bytecode}
-            artifacts[f"{name}.json"] = json.dumps(artifact, indent=1, sort_keys=True) + "\n"
-            print(f"{name}: {size} bytes")
-    return artifacts
+            _check_size(name, contract)
+            if source.startswith(PARTS):
+                parts[name] = contract
+                continue
+            artifacts[f"{name}.json"] = {"contractName": name, "compiler": SOLC_VERSION, "abi": contract["abi"],
+                                         "bytecode": "0x" + bytecode}
+    task = output["contracts"][f"{SOURCES.name}/{TASK}.sol"][TASK]
+    for name, part in parts.items():
+        if _layout(part) != _layout(task):
+            sys.exit(f"{name} and {TASK} differ in what they store where; declare all state in task/TaskState.sol")
+        artifacts[f"{TASK}.json"]["abi"] = _joined(artifacts[f"{TASK}.json"]["abi"], part["abi"])
+    return {name: json.dumps(artifact, indent=1, sort_keys=True) + "\n" for name, artifact in artifacts.items()}
+
+
+def _check_size(name: str, contract: dict[str, Any]) -> None:
+    size = len(contract["evm"]["deployedBytecode"]["object"]) // 2
+    if size > BYTECODE_LIMIT:
+        sys.exit(f"{name} has {size} bytes of code, above the limit of {BYTECODE_LIMIT} (EIP-170)")
+    creation = len(contract["evm"]["bytecode"]["object"]) // 2
+    if creation > CREATION_LIMIT:
+        sys.exit(f"{name} takes {creation} bytes to create, above the limit of {CREATION_LIMIT} (EIP-3860)")
+    print(f"{name}: {size} bytes, {creation} to create")
+
+
+def _layout(contract: dict[str, Any]) -> list[tuple[Any, ...]]:
+    return [(v["label"], v["slot"], v["offset"], v["type"]) for v in contract["storageLayout"]["storage"]]
+
+
+def _joined(whole: list[dict[str, Any]], part: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the interface of a contract with a part: the part knows its functions' parameters by name."""
+    entries = {_signature(entry): entry for entry in whole}
+    entries |= {_signature(entry): entry for entry in part if entry["type"] != "constructor"}
+    return [entries[key] for key in sorted(entries)]
+
+
+def _signature(entry: dict[str, Any]) -> tuple[str, ...]:
+    return (entry["type"], entry.get("name", ""), *(parameter["type"] for parameter in entry.get("inputs", [])))
 
 
 def _compile(request: dict[str, Any]) -> dict[str, Any]:

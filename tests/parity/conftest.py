@@ -3,18 +3,28 @@ from functools import cache
 from typing import Any
 
 import pytest
+from web3 import Web3
 
+from flwr_chainfl.crypto import Wallet
 from flwr_chainfl.ledger import Ledger
 from flwr_chainfl.ledger.abi import load
+from tests.nodes import anvil_binary, running_anvil
 
 Twin = Callable[..., Any]
 
 
 @pytest.fixture(scope="session")
 def ledger() -> Iterator[Ledger]:
-    ledger = Ledger.open()
-    yield ledger
-    ledger.close()
+    """Open a node where there is one: it computes the same as the embedded chain, and far faster."""
+    if anvil_binary() is None:
+        ledger = Ledger.open()
+        yield ledger
+        ledger.close()
+        return
+    with running_anvil("--gas-limit", "10000000000") as url:
+        wallet = Wallet.derived(0, "requester")
+        Web3(Web3.HTTPProvider(url)).provider.make_request("anvil_setBalance", [wallet.address, hex(10**24)])
+        yield Ledger.open(url, wallet=wallet)
 
 
 @pytest.fixture(scope="session")

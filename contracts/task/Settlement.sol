@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+
+import {IReputation} from "../interfaces/IReputation.sol";
+import {IScorer} from "../interfaces/IScorer.sol";
+import {TaskState} from "./TaskState.sol";
+
+/// @title What happens to a round once its reports are revealed: posting, disputes, computing, pay.
+/// @dev A part of `FederatedTask`, which creates it and calls it in its own place. On its own it holds no money, knows no
+///      round and refuses everything.
+contract Settlement is TaskState {
+    uint256 private constant WAD = 1e18;
+    /// @dev Keeps every later sum of scores far inside 256 bits.
+    int256 private constant SCORE_BOUND = type(int128).max;
+    /// @dev After this, a posted round that nobody could pay is given up, so that a broken schedule locks nothing.
+    uint64 private constant ABANDONED_AFTER = 30 days;
+    /// @dev Bytes of a calibration, 3 an item in the label scorers. Without a bound one could make the computation of
+    ///      a false posting's scores too dear for any transaction.
+    uint256 private constant LONGEST_CALIBRATION = 24_576;
+
+    constructor(Settings memory s, address requester_, bytes32 formula_) TaskState(s, requester_, formula_) {}
+
+    /// @notice Post the scores of all that revealed, against a bond from the caller's balance here or its allowance.
+    /// @dev The first half of the settlement period is the requester's; then anyone may post. The requester has to
+    ///      score with the calibration that it committed to; others, who may not know it, can do without.
+    /// @param participants Ascending by address.
+    /// @param scores WAD.
+    /// @param qualities WAD, from 0 to 1.
+    /// @param calibration Items as the scorer takes them; empty: none.
+    /// @param salt Of the calibration's commitment.
+    function postScores(
+        uint32 round_,
+        address[] memory participants,
+        int256[] memory scores,
+        uint256[] memory qualities,
+        bytes calldata calibration,
+        bytes32 salt
+    ) external nonReentrant {
+        if (_settings.onchain) revert WrongSettlement();
+        Round storage r = _current(round_);
+        uint64 openToAll = r.settleDeadline - _settings.settleSeconds / 2;
+        if (block.timestamp <= openToAll) _checkRequester();
+        _checkParticipants(round_, r, participants);
+        _checkScores(participants, scores, qualities);
+        _seed(round_); // there has to be one to score with
+        if (calibration.length > 0 || salt != 0 || (r.calibration != 0 && msg.sender == requester)) {
+            _openCalibration(round_, r, calibration, salt);
+        }
+        r.status = RoundStatus.Posted;
+        r.poster = msg.sender;
+        r.postingHash = _hash(participants, scores, qualities, calibration);
+        r.settleDeadline = uint64(block.timestamp) + _settings.challengeSeconds;
+        emit ScoresPosted(round_, msg.sender, participants, scores, qualities);
+        _takeBond(msg.sender);
+    }
+
+    /// @notice Reveal the calibration of an onchain round; without it, the round is scored without.
+    /// @param calibration Items as the scorer takes them.
+    /// @param salt Of the commitment.
+    function revealCalibration(uint32 round_, bytes calldata calibration, bytes32 salt) external onlyRequester {
+        if (!_settings.onchain) revert WrongSettlement();
+        (Round storage r, uint64 deadline) = _publishing(round_);
+        _checkPublishing(round_, r, deadline);
+        _openCalibration(round_, r, calibration, salt);
+        r.postingHash = keccak256(calibration);
+    }
+
+    /// @notice Dispute a posting, against a bond from the caller's balance here or its allowance.
+    /// @dev From here the reports have to be published on chain; those that are not by the deadline score 0 and are
+    ///      nobody's peer. A poster publishes what its posting rests on.
+    function challenge(uint32 round_) external nonReentrant {
+        Round storage r = _inStatus(round_, RoundStatus.Posted);
+        _checkNotPassed(r.settleDeadline);
+        r.status = RoundStatus.Challenged;
+        r.challenger = msg.sender;
+        r.settleDeadline = uint64(block.timestamp) + _settings.challengeSeconds;
+        emit PostingChallenged(round_, msg.sender);
+        _takeBond(msg.sender);
+    }
+
+    /// @notice Put a revealed report on chain for a challenged round, or for any round of an onchain task; anyone may.
+    /// @dev In an onchain task there is time for it until the middle of the settlement period.
+    function publishReport(uint32 round_, address participant, bytes32 contentDigest, bytes calldata report) external {
+        (Round storage r, uint64 deadline) = _publishing(round_);
+        _checkPublishing(round_, r, deadline);
+        if (_reports[round_][participant] != address(0)) revert AlreadyPublished(participant, round_);
+        bytes32 payloadHash = _payloadHash(contentDigest, keccak256(report));
+        if (_submissions[round_][participant] != payloadHash) {
+            revert PayloadMismatch(participant, payloadHash, _submissions[round_][participant]);
+        }
+        _publish(round_, r, participant, contentDigest, report);
+    }
+
+    /// @notice Compute the scores of a challenged round, or of an onchain task's, from the published reports, in as many
+    ///         steps as it takes; the last one pays, and gives both bonds to whoever was right. Anyone may call.
+    /// @dev A step gives whoever goes on another challenge window before the round can be voided.
+    /// @param participants As posted; onchain, all that revealed, ascending by address.
+    /// @param scores As posted; onchain empty.
+    /// @param qualities As posted; onchain empty.
+    /// @param calibration As posted; onchain as revealed, empty where it was not.
+    /// @param progress Of the last `ScoringProgressed`; empty to begin.
+    /// @param work Labels to process at most.
+    function computeScores(
+        uint32 round_,
+        address[] memory participants,
+        int256[] memory scores,
+        uint256[] memory qualities,
+        bytes calldata calibration,
+        bytes calldata progress,
+        uint256 work
+    ) external nonReentrant {
+        Round storage r = _beginScoring(round_, participants, scores, qualities, calibration, progress);
+        (bool done, bytes memory next, int256[] memory computed, uint256[] memory computedQualities) =
+            _resume(round_, participants, calibration, progress, work);
+        if (!done) {
+            r.progress = keccak256(next);
+            uint64 least = uint64(block.timestamp) + _settings.challengeSeconds;
+            if (r.settleDeadline < least) r.settleDeadline = least;
+            emit ScoringProgressed(round_, next);
+            return;
+        }
+        if (r.status == RoundStatus.Challenged) {
+            bool upheld = _hash(participants, computed, computedQualities, calibration) == r.postingHash;
+            address winner = upheld ? r.poster : r.challenger;
+            balances[winner] += 2 * uint256(_settings.bond);
+            emit ChallengeResolved(round_, upheld, winner, computed);
+        }
+        _pay(round_, r, participants, computed, computedQualities);
+    }
+
+    /// @notice Pay a posted round whose challenge window is over; anyone may call.
+    function distributeRewards(
+        uint32 round_,
+        address[] memory participants,
+        int256[] memory scores,
+        uint256[] memory qualities,
+        bytes calldata calibration
+    ) external nonReentrant {
+        Round storage r = _inStatus(round_, RoundStatus.Posted);
+        _checkHash(r, _hash(participants, scores, qualities, calibration));
+        _checkReached(r.settleDeadline);
+        balances[r.poster] += _settings.bond;
+        _pay(round_, r, participants, scores, qualities);
+    }
+
+    /// @notice Put what a paid round's participants did into the registry of reputations; anyone may call.
+    /// @dev Apart from paying, so that a registry can hold up no money. Rounds go in one after the other: were a later
+    ///      one first, the registry would refuse the earlier, and whoever did badly in it would see to that.
+    /// @param participants As paid.
+    /// @param scores As paid.
+    /// @param qualities As paid.
+    /// @param count How many participants to record, after those that were recorded before.
+    function recordReputation(
+        uint32 round_,
+        address[] memory participants,
+        int256[] memory scores,
+        uint256[] memory qualities,
+        uint32 count
+    ) external nonReentrant {
+        if (_settings.reputation == address(0)) revert NoReputation();
+        Round storage r = _inStatus(round_, RoundStatus.Paid);
+        _checkHash(r, _hash(participants, scores, qualities));
+        uint256 from = r.recorded;
+        uint256 to = participants.length - from > count ? from + count : participants.length;
+        if (from == to) revert AlreadyRecorded(round_, from);
+        uint32 expected = recordedRounds + 1;
+        while (_rounds[expected].status == RoundStatus.Void) {
+            ++expected;
+        }
+        if (round_ != expected) revert WrongRound(round_, expected);
+        r.recorded = uint32(to);
+        if (to == participants.length) recordedRounds = round_;
+        emit ReputationRecorded(round_, from, to);
+        // Each list from there on, in place: its length goes where the element before was.
+        assembly ("memory-safe") {
+            let skipped := shl(5, from)
+            let length := sub(to, from)
+            participants := add(participants, skipped)
+            mstore(participants, length)
+            scores := add(scores, skipped)
+            mstore(scores, length)
+            qualities := add(qualities, skipped)
+            mstore(qualities, length)
+        }
+        IReputation(_settings.reputation).record(round_, participants, scores, qualities);
+    }
+
+    /// @notice Give up a round that cannot be paid: nobody revealed, nobody posted or computed in time, a challenge was
+    ///         never resolved, or the schedule has failed for 30 days. Its budget returns to the pool, the poster's bond to
+    ///         the poster. A challenger that did not get its challenge resolved loses its bond to the next round, since
+    ///         otherwise it could void every round for free. Anyone may call.
+    function voidRound(uint32 round_) external {
+        Round storage r = _rounds[round_];
+        RoundStatus was = r.status;
+        uint64 deadline = r.settleDeadline;
+        if (was == RoundStatus.Open) {
+            if (r.revealed > 0 || !_revealsClosed(r)) _checkReached(deadline);
+        } else if (was == RoundStatus.Posted || was == RoundStatus.Challenged) {
+            bool disputed = was == RoundStatus.Challenged;
+            _checkReached(deadline + (disputed ? _settings.settleSeconds : ABANDONED_AFTER));
+            balances[r.poster] += _settings.bond;
+            if (disputed) forfeited += _settings.bond;
+        } else {
+            revert WrongRoundStatus(round_, was, RoundStatus.Open);
+        }
+        uint96 returned = r.budget;
+        r.budget = 0;
+        pool += returned;
+        forfeited += r.forfeits;
+        r.forfeits = 0;
+        _close(r, RoundStatus.Void);
+        emit RoundVoided(round_, returned);
+    }
+
+    /// @dev Check that a calibration is the one that was committed to.
+    function _openCalibration(uint32 round_, Round storage r, bytes calldata calibration, bytes32 salt) private {
+        if (calibration.length > LONGEST_CALIBRATION) revert CalibrationTooLong(calibration.length, LONGEST_CALIBRATION);
+        bytes32 hash = keccak256(abi.encode(calibration, salt));
+        if (hash != r.calibration) revert CalibrationMismatch(hash, r.calibration);
+        emit CalibrationRevealed(round_, calibration, salt);
+    }
+
+    /// @dev Check that a step of the computation may be made, and goes on where the last one ended.
+    function _beginScoring(
+        uint32 round_,
+        address[] memory participants,
+        int256[] memory scores,
+        uint256[] memory qualities,
+        bytes calldata calibration,
+        bytes calldata progress
+    ) private view returns (Round storage r) {
+        uint64 deadline;
+        (r, deadline) = _publishing(round_);
+        bytes32 posting = r.postingHash;
+        bool hidden;
+        if (r.status == RoundStatus.Challenged) {
+            _checkHash(r, _hash(participants, scores, qualities, calibration));
+        } else {
+            _checkParticipants(round_, r, participants);
+            _checkLength(scores.length, 0);
+            _checkLength(qualities.length, 0);
+            bytes32 hash = calibration.length == 0 && posting == 0 ? bytes32(0) : keccak256(calibration);
+            if (hash != posting) revert CalibrationMismatch(hash, posting);
+            hidden = posting == 0 && r.calibration != 0;
+        }
+        bytes32 begun = r.progress;
+        bytes32 progressHash = progress.length == 0 ? bytes32(0) : keccak256(progress);
+        if (progressHash != begun) revert ProgressMismatch(progressHash, begun);
+        if (begun != 0 || block.timestamp > deadline) return r;
+        if (r.published < participants.length) {
+            revert ReportsMissing(r.published, uint32(participants.length), deadline);
+        }
+        if (hidden) revert CalibrationMissing(round_, deadline);
+    }
+
+    /// @dev One step of the scorer, over the reports of `participants` in their order; one that was not published has
+    ///      no pointer.
+    function _resume(
+        uint32 round_,
+        address[] memory participants,
+        bytes calldata calibration,
+        bytes calldata progress,
+        uint256 work
+    ) private view returns (bool, bytes memory, int256[] memory, uint256[] memory) {
+        uint256 n = participants.length;
+        address[] memory reports = new address[](n);
+        IScorer.Facts memory facts = IScorer.Facts(new uint64[](n), calibration, _seed(round_));
+        for (uint256 i; i < n; ++i) {
+            reports[i] = _reports[round_][participants[i]];
+            facts.samples[i] = _member[participants[i]].samples;
+        }
+        return scorer.resume(reports, facts, progress, work);
+    }
+
+    /// @dev Pays, slashes and closes a round. What slashes bring in is paid with the budget. No more returns to the pool
+    ///      than what the pay left of the budget; the rest of what nobody earned is for the next round.
+    function _pay(
+        uint32 round_,
+        Round storage r,
+        address[] memory participants,
+        int256[] memory scores,
+        uint256[] memory qualities
+    ) private {
+        (uint256[] memory slashed, uint256 totalSlashed) = _slashForScores(participants, scores);
+        uint256 own = r.budget;
+        uint256 budget = own + r.forfeits + totalSlashed;
+        r.budget = 0;
+        r.forfeits = 0;
+        r.postingHash = _hash(participants, scores, qualities);
+        uint256[] memory amounts = schedule.split(budget, scores);
+        uint256 paid = _credit(round_, participants, scores, qualities, amounts, slashed);
+        if (paid > budget) revert ScheduleOverspent(paid, budget);
+        uint256 returned = own > paid ? own - paid : 0;
+        pool += uint96(returned);
+        forfeited += SafeCast.toUint96(budget - paid - returned);
+        _close(r, RoundStatus.Paid);
+        emit RoundPaid(round_, paid, totalSlashed, returned);
+    }
+
+    function _credit(
+        uint32 round_,
+        address[] memory participants,
+        int256[] memory scores,
+        uint256[] memory qualities,
+        uint256[] memory amounts,
+        uint256[] memory slashed
+    ) private returns (uint256 paid) {
+        for (uint256 i; i < participants.length; ++i) {
+            address participant = participants[i];
+            uint256 amount = amounts[i];
+            if (amount > 0) balances[participant] += amount;
+            paid += amount;
+            bytes32 payloadHash = _submissions[round_][participant];
+            emit Receipt(round_, participant, payloadHash, scores[i], amount, slashed[i], formula, qualities[i]);
+        }
+    }
+
+    function _slashForScores(address[] memory participants, int256[] memory scores)
+        private
+        returns (uint256[] memory slashed, uint256 total)
+    {
+        slashed = new uint256[](participants.length);
+        for (uint256 i; i < participants.length; ++i) {
+            slashed[i] = _slashForScore(participants[i], scores[i]);
+            total += slashed[i];
+        }
+    }
+
+    function _slashForScore(address participant, int256 score) private returns (uint256 amount) {
+        if (score >= 0 || uint256(-score) < _settings.slashFloor) return 0;
+        Member storage member = _member[participant];
+        amount = uint256(-score) * _settings.slashPerScore / WAD;
+        if (amount > member.stake) amount = member.stake;
+        member.stake -= uint96(amount);
+    }
+
+    /// @dev A round is final once it is paid or void; the count moves over all that are so in a row.
+    function _close(Round storage r, RoundStatus closed) private {
+        r.status = closed;
+        uint32 through = finalRounds;
+        while (through < round && _rounds[through + 1].status >= RoundStatus.Paid) {
+            ++through;
+        }
+        finalRounds = through;
+    }
+
+    /// @dev From what the contract owes the account already, else from its allowance.
+    function _takeBond(address from) private {
+        uint256 bond = _settings.bond;
+        if (balances[from] >= bond) {
+            balances[from] -= bond;
+        } else {
+            emit BondDeposited(from, bond);
+            _pull(from, bond);
+        }
+    }
+
+    function _payloadHash(bytes32 contentDigest, bytes32 reportHash) private pure returns (bytes32) {
+        return keccak256(abi.encode(contentDigest, reportHash)) | REVEALED;
+    }
+
+    /// @dev The round in which reports can be published and scored, and the end of publishing.
+    function _publishing(uint32 round_) private view returns (Round storage r, uint64 deadline) {
+        if (!_settings.onchain) {
+            r = _inStatus(round_, RoundStatus.Challenged);
+            return (r, r.settleDeadline);
+        }
+        r = _current(round_);
+        _checkRevealsClosed(round_, r);
+        deadline = r.revealDeadline + _settings.settleSeconds / 2;
+    }
+
+    function _checkPublishing(uint32 round_, Round storage r, uint64 deadline) private view {
+        if (r.progress != 0) revert ScoringBegun(round_);
+        _checkNotPassed(deadline);
+    }
+
+    /// @dev Those that revealed, all of them, in ascending order.
+    function _checkParticipants(uint32 round_, Round storage r, address[] memory participants) private view {
+        _checkRevealsClosed(round_, r);
+        if (r.revealed == 0) revert NobodyRevealed(round_);
+        _checkLength(participants.length, r.revealed);
+        address previous;
+        for (uint256 i; i < participants.length; ++i) {
+            address participant = participants[i];
+            if (participant <= previous) revert ParticipantsNotAscending(previous, participant);
+            if (_member[participant].revealedRound != round_) revert NotRevealed(participant, round_);
+            previous = participant;
+        }
+    }
+
+    function _checkScores(
+        address[] memory participants,
+        int256[] memory scores,
+        uint256[] memory qualities
+    ) private pure {
+        _checkLength(scores.length, participants.length);
+        _checkLength(qualities.length, participants.length);
+        for (uint256 i; i < participants.length; ++i) {
+            if (scores[i] > SCORE_BOUND || scores[i] < -SCORE_BOUND) revert ScoreOutOfBounds(participants[i], scores[i]);
+            if (qualities[i] > WAD) revert QualityOutOfBounds(participants[i], qualities[i]);
+        }
+    }
+
+    /// @dev Of a posting.
+    function _hash(
+        address[] memory participants,
+        int256[] memory scores,
+        uint256[] memory qualities,
+        bytes calldata calibration
+    ) private pure returns (bytes32) {
+        return keccak256(abi.encode(participants, scores, qualities, calibration));
+    }
+
+    /// @dev Of what was paid for.
+    function _hash(address[] memory participants, int256[] memory scores, uint256[] memory qualities)
+        private
+        pure
+        returns (bytes32)
+    {
+        return keccak256(abi.encode(participants, scores, qualities));
+    }
+
+    function _checkHash(Round storage r, bytes32 hash) private view {
+        if (hash != r.postingHash) revert PostingMismatch(hash, r.postingHash);
+    }
+}
