@@ -99,7 +99,7 @@ class Chain:
             gas_used=int(receipt["gasUsed"]),
             block=int(receipt["blockNumber"]),
             contract=to_checksum_address(created) if created else None,
-            events=tuple(_event(entry) for entry in receipt["logs"]),
+            events=tuple(read_event(entry) for entry in receipt["logs"]),
         )
 
     def call(self, to: str | None, data: bytes, *, block: int | None = None) -> bytes:
@@ -118,7 +118,7 @@ class Chain:
     def events(self, address: str, *, from_block: int = 0) -> list[Event]:
         """Return all events of a contract, in order."""
         query = cast(FilterParams, {"address": address, "fromBlock": from_block, "toBlock": "latest"})
-        return [_event(entry) for entry in self.web3.eth.get_logs(query)]
+        return [read_event(entry) for entry in self.web3.eth.get_logs(query)]
 
     def has_code(self, address: str) -> bool:
         """Say whether there is a contract at an address."""
@@ -238,7 +238,8 @@ def _refusal(error: Exception) -> ContractError:
     return ContractError(f"the contract refused: {error}", arguments={"data": data})
 
 
-def _event(entry: Mapping[str, Any]) -> Event:
+def read_event(entry: Mapping[str, Any]) -> Event:
+    """Return an event of a receipt or of a query for logs."""
     return Event(
         address=to_checksum_address(entry["address"]),
         topics=tuple(bytes(topic) for topic in entry["topics"]),

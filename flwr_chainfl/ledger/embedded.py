@@ -10,11 +10,12 @@ from typing import IO, Any, cast
 
 from eth_tester import EthereumTester, PyEVMBackend
 from eth_tester.exceptions import TransactionFailed
+from eth_utils.address import to_checksum_address
 from web3 import EthereumTesterProvider, Web3
 
 from flwr_chainfl.crypto import Wallet, keccak256
 from flwr_chainfl.errors import ContractError, LedgerLogError
-from flwr_chainfl.ledger.chain import Chain
+from flwr_chainfl.ledger.chain import Chain, Event, read_event
 
 log = logging.getLogger("flwr")
 
@@ -67,6 +68,7 @@ class EmbeddedChain(Chain):
             },
         )
         self._tester = EthereumTester(backend)
+        self._events: list[Event] = []
         self._caller = funded if read_only else wallet.address
         self._log: IO[str] | None = None
         self.log_file = log_file
@@ -96,6 +98,11 @@ class EmbeddedChain(Chain):
             return True
         self.advance_past(until)
         return ready()
+
+    def events(self, address: str, *, from_block: int = 0) -> list[Event]:
+        """Return all events of a contract, in order; from the receipts, since eth-tester's own query slows with each block."""
+        emitter = to_checksum_address(address)
+        return [event for event in self._events if event.address == emitter and event.block >= from_block]
 
     def state_root(self) -> str:
         """Return the hash of the whole state after the last block."""
@@ -132,7 +139,9 @@ class EmbeddedChain(Chain):
     def _execute(self, raw: bytes) -> Mapping[str, Any]:
         self._tester.backend.chain.set_header_timestamp(self.now())
         transaction_hash = self._tester.send_raw_transaction("0x" + raw.hex())
-        return cast(Mapping[str, Any], self.web3.eth.get_transaction_receipt(transaction_hash))
+        receipt = cast(Mapping[str, Any], self.web3.eth.get_transaction_receipt(transaction_hash))
+        self._events.extend(read_event(entry) for entry in receipt["logs"])
+        return receipt
 
     def _mine_at(self, timestamp: int) -> None:
         self._tester.backend.chain.set_header_timestamp(timestamp)

@@ -106,6 +106,15 @@ def test_a_word_that_never_comes_leaves_the_round_void_and_no_money_behind(
     assert (totals.locked, totals.dust) == (0, 0)
 
 
+def test_the_relay_gives_a_revealed_round_up_as_soon_as_the_contract_allows_it(embedded: Ledger) -> None:
+    federation = Federation(embedded, participants=3).run()
+    reports = federation.reports()
+    federation.commit(1, reports)
+    federation.reveal(1, reports)
+    Relay(embedded, federation.task, token=federation.token).void(1)
+    assert federation.task.round(1).status == RoundStatus.VOID
+
+
 def test_a_coordinator_that_is_not_there_is_named(ledger: Ledger) -> None:
     nobody = Wallet.derived(8, "nobody").address
     with pytest.raises(LedgerError, match=f"no contract at {nobody}"):

@@ -6,7 +6,7 @@ import pytest
 
 from flwr_chainfl.crypto import Wallet
 from flwr_chainfl.errors import ContractError, LedgerLogError
-from flwr_chainfl.ledger import Ledger
+from flwr_chainfl.ledger import Chain, Ledger
 from tests.federation import Federation
 
 
@@ -52,6 +52,14 @@ def test_a_reopened_log_has_the_same_blocks(played: Federation, log: Path) -> No
     ledger = Ledger.read("embedded", log_file=log)
     expected, found = (one.chain.web3.eth.get_block("latest") for one in (played.ledger, ledger))
     assert (found["number"], found["hash"]) == (expected["number"], expected["hash"])
+
+
+def test_events_are_those_that_a_query_of_the_chain_finds(played: Federation, log: Path) -> None:
+    ledger = Ledger.read("embedded", log_file=log)
+    for address in (played.task.address, played.token):
+        found = ledger.chain.events(address)
+        assert found == Chain.events(ledger.chain, address)
+        assert ledger.chain.events(address, from_block=found[-1].block) == [e for e in found if e.block == found[-1].block]
 
 
 def test_opening_adds_nothing_to_a_log(log: Path) -> None:
