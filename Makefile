@@ -12,6 +12,7 @@ help:
 	@echo "make test         all tests     (make test-fast: without whole runs)"
 	@echo "make lint         ruff, mypy, import-linter"
 	@echo "make contracts    compile contracts/ into the package (needs Node.js)"
+	@echo "make ipfs-node    install the IPFS node that tests run on (needs Node.js)"
 	@echo "make data         fetch MNIST and Fashion-MNIST into data/"
 	@echo "make bench        measure what docs/benchmarks.md shows"
 

@@ -28,6 +28,7 @@ def make_strategy(settings: Settings, student: Net) -> Strategy:
         "reward_per_round": to_wad(settings.reward),
         "ledger": settings.ledger,
         "wallet": Wallet.from_keystore(settings.keystore) if settings.keystore else None,
+        "store": settings.store or None,
         "deadlines": Deadlines(challenge=settings.challenge_seconds),
         "run_directory": settings.run_directory,
         "seed": settings.seed,

@@ -27,6 +27,7 @@ class Settings:
     reward: float
     ledger: str
     keystore: str
+    store: str
     challenge_seconds: int
     run_directory: str
     seed: int
