@@ -24,6 +24,7 @@ from examples.benchmarks import report
 from examples.benchmarks.data import DATASETS, SPLITS, federate
 from examples.benchmarks.measure import Round, measure
 from examples.benchmarks.models import MODELS, count_parameters
+from examples.benchmarks.peer_prediction import peer_prediction
 from examples.benchmarks.peers.dsfl import dsfl
 from examples.benchmarks.peers.fedavg import fedavg, fedprox
 from examples.benchmarks.peers.feddf import feddf
@@ -42,8 +43,9 @@ METHODS: dict[str, Callable[[Task], Method]] = {
     "dsfl": dsfl,
     "local": local,
     "soft-label": soft_label,
+    "peer-prediction": peer_prediction,
 }
-_DEFAULT = [name for name in METHODS if name != "fedmd-labelled"]
+_DEFAULT = [name for name in METHODS if name not in ("fedmd-labelled", "peer-prediction")]
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -69,6 +71,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--model", choices=MODELS, default="cnn")
     add("--client-models", nargs="+", choices=MODELS, default=[], help="models of the clients, in turn, if not --model")
     add("--proximal-mu", type=float, default=0.01, help="of FedProx")
+    add("--free-riders", type=int, default=0, help="clients that do not train; methods in which weights travel")
+    add("--free-rider-noise", type=float, default=0.0, help="standard deviation of what they add to the weights they got")
+    add("--signals", type=int, default=500, help="parameters that peer prediction looks at")
+    add("--softmax-alpha", type=float, default=10.0, help="of its weights from scores; 0: those of FedAvg")
     add("--set", nargs="+", default=[], metavar="KEY=VALUE", help="FedSoftLabel's `distillation`, values as JSON")
     add("--device", choices=["auto", "cpu", "cuda"], default="auto")
     add("--threads", type=int, help="of torch; all cores when left out")
@@ -128,7 +134,9 @@ def make_task(options: argparse.Namespace, seed: int, scratch: Path) -> Task:
     return Task(
         data, budget, model=options.model, client_models=tuple(options.client_models), seed=seed,
         device=_device(options.device), scratch=scratch, proximal_mu=options.proximal_mu,
-        distillation=_settings(options.set),
+        distillation=_settings(options.set), free_riders=options.free_riders,
+        free_rider_noise=options.free_rider_noise, signals=options.signals,
+        softmax_alpha=options.softmax_alpha,
     )  # fmt: skip
 
 
