@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from flwr_chainfl.ledger import Ledger
     from flwr_chainfl.rewards import Proportional
     from flwr_chainfl.scoring import (
+        AboveChance,
         CorrelatedAgreement,
         OutputAgreement,
         PeerTruthSerum,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from flwr_chainfl.storage import FolderStore
 
 _HOME = {
+    "AboveChance": "scoring",
     "ChainClientApp": "clientapp",
     "ChainFLError": "errors",
     "ChainStrategy": "serverapp",
@@ -61,6 +63,7 @@ _HOME = {
 }
 
 __all__ = [
+    "AboveChance",
     "ChainClientApp",
     "ChainFLError",
     "ChainStrategy",

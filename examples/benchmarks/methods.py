@@ -75,6 +75,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--free-rider-noise", type=float, default=0.0, help="standard deviation of what they add to the weights they got")
     add("--signals", type=int, default=500, help="parameters that peer prediction looks at")
     add("--softmax-alpha", type=float, default=10.0, help="of its weights from scores; 0: those of FedAvg")
+    add("--above-chance", action="store_true", help="its weights: all alike that score above chance, in place of a softmax")
     add("--set", nargs="+", default=[], metavar="KEY=VALUE", help="FedSoftLabel's `distillation`, values as JSON")
     add("--device", choices=["auto", "cpu", "cuda"], default="auto")
     add("--threads", type=int, help="of torch; all cores when left out")
@@ -136,7 +137,7 @@ def make_task(options: argparse.Namespace, seed: int, scratch: Path) -> Task:
         device=_device(options.device), scratch=scratch, proximal_mu=options.proximal_mu,
         distillation=_settings(options.set), free_riders=options.free_riders,
         free_rider_noise=options.free_rider_noise, signals=options.signals,
-        softmax_alpha=options.softmax_alpha,
+        softmax_alpha=None if options.above_chance else options.softmax_alpha,
     )  # fmt: skip
 
 

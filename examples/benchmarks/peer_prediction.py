@@ -15,12 +15,23 @@ def peer_prediction(task: Task) -> Method:
 
     The task's clients, free-riders among them, do what they do under FedAvg.
     """
-    from flwr_chainfl import ChainClientApp, FedPeerPrediction, Signals, Softmax
+    from flwr_chainfl import (
+        AboveChance,
+        ChainClientApp,
+        CorrelatedAgreement,
+        FedPeerPrediction,
+        Signals,
+        Softmax,
+    )
+
+    scorer = CorrelatedAgreement(classes=3, tasks=task.signals)
+    above_chance = AboveChance(minimum=2 * scorer.chance_deviation)
 
     strategy = FedPeerPrediction(
         inner=FedAvg(**task.nodes),
         signals=Signals(tasks=task.signals),
-        weighting=Softmax(alpha=task.softmax_alpha),
+        scorer=scorer,
+        weighting=above_chance if task.softmax_alpha is None else Softmax(alpha=task.softmax_alpha),
         num_rounds=task.budget.rounds,
         seed=task.seed,
         run_directory=tempfile.mkdtemp(dir=task.scratch),

@@ -62,14 +62,14 @@ class Task:
     distillation: FedSoftLabel's own parameters; proximal_mu: FedProx's µ
     free_riders: clients, the first ones, that send the weights they got, with normal noise of that standard deviation;
     methods in which weights travel have them; signals: parameters that peer prediction looks at;
-    softmax_alpha: of its weights from scores
+    softmax_alpha: of its weights from scores, None: all alike that score above chance
     scratch: a folder for what a method writes
     """
 
     def __init__(
         self, data: FederatedData, budget: Budget, *, model: str, client_models: tuple[str, ...], seed: int,
         device: torch.device, scratch: Path, proximal_mu: float, distillation: dict[str, Any], free_riders: int = 0,
-        free_rider_noise: float = 0.0, signals: int = 500, softmax_alpha: float = 10.0,
+        free_rider_noise: float = 0.0, signals: int = 500, softmax_alpha: float | None = 10.0,
     ) -> None:
         self.data = data
         self.budget = budget
