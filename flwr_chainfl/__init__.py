@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from flwr_chainfl.ledger import Ledger
     from flwr_chainfl.rewards import Proportional
     from flwr_chainfl.scoring import (
+        AboveChance,
         CorrelatedAgreement,
         OutputAgreement,
         PeerTruthSerum,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from flwr_chainfl.storage import FolderStore, IpfsStore
 
 _HOME = {
+    "AboveChance": "scoring",
     "AllowList": "admission",
     "ChainClientApp": "clientapp",
     "ChainFLError": "errors",
@@ -66,6 +68,7 @@ _HOME = {
 }
 
 __all__ = [
+    "AboveChance",
     "AllowList",
     "ChainClientApp",
     "ChainFLError",

@@ -7,9 +7,9 @@ MODULES = [
     "clientapp.soft_labels", "fixedpoint", "labels.binary_log", "labels.calibration", "labels.codec",
     "labels.consensus", "labels.correction", "labels.histogram", "labels.label_format", "labels.qualities",
     "labels.quantization", "labels.single_vote", "labels.soft_consensus", "labels.votes", "reputation",
-    "rewards.schedules", "rewards.split", "scoring.correlated_agreement", "scoring.draws", "scoring.output_agreement", "scoring.pairing",
+    "rewards.schedules", "rewards.split", "scoring.contribution_weights", "scoring.correlated_agreement", "scoring.draws", "scoring.output_agreement", "scoring.pairing",
     "scoring.peer_truth_serum", "scoring.sample_count",
-    "storage.cid", "storage.retention",
+    "signals", "storage.cid", "storage.retention",
 ]  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from flwr_chainfl.config import require
 from flwr_chainfl.errors import ConfigError
 
 DATASETS = ("digits", "fashion-mnist", "mnist")
-SPLITS = ("iid", "dirichlet", "one-class")
+SPLITS = ("iid", "dirichlet", "one-class", "shards")
 CLASSES = 10
 
 
@@ -49,7 +49,8 @@ def federate(
     """Load a data set and divide it; the same seed gives the same parts.
 
     folder: holds a folder of idx files for each data set but digits
-    split: ``iid``, ``dirichlet`` (concentration `alpha` over clients, class by class) or ``one-class``
+    split: ``iid``, ``dirichlet`` (concentration `alpha` over clients, class by class), ``one-class``, or ``shards``: two
+    of twice as many pieces of the labels in order, as in McMahan et al.
     public: public inputs, as a number (1 or more) or as a share of the training images (below 1)
     train, test: images to draw from the data set's training and test images before anything else, None for all
 
@@ -86,6 +87,11 @@ def partition(
     order = np.random.default_rng([seed, 3]).permutation(len(labels))
     if split == "iid":
         return np.array_split(order, clients)
+    if split == "shards":
+        require("clients", clients, minimum=2, maximum=len(labels) // 2)
+        shards = np.array_split(order[np.argsort(labels[order], kind="stable")], 2 * clients)
+        drawn = np.random.default_rng([seed, 4]).permutation(2 * clients)
+        return [np.concatenate([shards[a], shards[b]]) for a, b in drawn.reshape(clients, 2)]
     if split != "one-class":
         raise ConfigError(f"split is {split!r}; choose one of {', '.join(SPLITS)}")
     if clients < CLASSES:

@@ -31,6 +31,7 @@ from examples.benchmarks.peers.fedmd import fedmd, fedmd_labelled
 from examples.benchmarks.peers.local import local
 from examples.benchmarks.soft_label import soft_label, soft_label_cvae
 from examples.benchmarks.task import Budget, Method, Task
+from examples.benchmarks.weights_by_score import peer_prediction
 from flwr_chainfl.errors import ConfigError
 
 METHODS: dict[str, Callable[[Task], Method]] = {
@@ -43,8 +44,9 @@ METHODS: dict[str, Callable[[Task], Method]] = {
     "local": local,
     "soft-label": soft_label,
     "soft-label-cvae": soft_label_cvae,
+    "peer-prediction": peer_prediction,
 }
-_DEFAULT = [name for name in METHODS if name not in ("fedmd-labelled", "soft-label-cvae")]
+_DEFAULT = [name for name in METHODS if name not in ("fedmd-labelled", "soft-label-cvae", "peer-prediction")]
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -70,6 +72,11 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--model", choices=MODELS, default="cnn")
     add("--client-models", nargs="+", choices=MODELS, default=[], help="models of the clients, in turn, if not --model")
     add("--proximal-mu", type=float, default=0.01, help="of FedProx")
+    add("--free-riders", type=int, default=0, help="clients that do not train; methods in which weights travel")
+    add("--free-rider-noise", type=float, default=0.0, help="standard deviation of what they add to the weights they got")
+    add("--signals", type=int, default=500, help="parameters that peer prediction looks at")
+    add("--softmax-alpha", type=float, default=10.0, help="of its weights from scores; 0: those of FedAvg")
+    add("--above-chance", action="store_true", help="its weights: all alike that score above chance, in place of a softmax")
     add("--set", nargs="+", default=[], metavar="KEY=VALUE", help="FedSoftLabel's `distillation`, values as JSON")
     add("--device", choices=["auto", "cpu", "cuda"], default="auto")
     add("--precision", choices=PRECISIONS, default="float32", help="of the models' arithmetic, for every method alike")
@@ -130,7 +137,9 @@ def make_task(options: argparse.Namespace, seed: int, scratch: Path) -> Task:
     return Task(
         data, budget, model=options.model, client_models=tuple(options.client_models), seed=seed,
         device=_device(options.device), scratch=scratch, proximal_mu=options.proximal_mu,
-        distillation=_settings(options.set), precision=options.precision,
+        distillation=_settings(options.set), precision=options.precision, free_riders=options.free_riders,
+        free_rider_noise=options.free_rider_noise, signals=options.signals,
+        softmax_alpha=None if options.above_chance else options.softmax_alpha,
     )  # fmt: skip
 
 

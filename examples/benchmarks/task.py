@@ -60,13 +60,17 @@ class Task:
 
     model: the server's, and the clients' where `client_models` (repeated in the order of the partitions) is empty
     distillation: FedSoftLabel's own parameters; proximal_mu: FedProx's µ
+    free_riders: clients, the first ones, that send the weights they got, with normal noise of that standard deviation;
+    methods in which weights travel have them; signals: parameters that peer prediction looks at;
+    softmax_alpha: of its weights from scores, None: all alike that score above chance
     scratch: a folder for what a method writes
     """
 
     def __init__(
         self, data: FederatedData, budget: Budget, *, model: str, client_models: tuple[str, ...], seed: int,
         device: torch.device, scratch: Path, proximal_mu: float, distillation: dict[str, Any],
-        precision: str = "float32",
+        precision: str = "float32", free_riders: int = 0, free_rider_noise: float = 0.0, signals: int = 500,
+        softmax_alpha: float | None = 10.0,
     ) -> None:
         self.data = data
         self.budget = budget
@@ -75,6 +79,10 @@ class Task:
         self.scratch = scratch
         self.proximal_mu = proximal_mu
         self.distillation = distillation
+        self.free_riders = free_riders
+        self.free_rider_noise = free_rider_noise
+        self.signals = signals
+        self.softmax_alpha = softmax_alpha
         self.clients = len(data.private)
         self.same_architecture = set(client_models) <= {model}
         self.test_seconds = 0.0

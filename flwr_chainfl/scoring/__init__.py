@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from flwr_chainfl.errors import ConfigError
-from flwr_chainfl.scoring.contribution_weights import Softmax, Weighting, weighting_of
+from flwr_chainfl.scoring.contribution_weights import AboveChance, Softmax, Weighting, weighting_of
 from flwr_chainfl.scoring.correlated_agreement import CorrelatedAgreement, correlated_agreement
 from flwr_chainfl.scoring.output_agreement import OutputAgreement, output_agreement
 from flwr_chainfl.scoring.pairing import draw_pairs
@@ -38,6 +38,7 @@ def scorer_of(contract: str, arguments: Sequence[str]) -> Scorer:
 
 
 __all__ = [
+    "AboveChance",
     "CorrelatedAgreement",
     "Facts",
     "OutputAgreement",

@@ -59,6 +59,37 @@ class Softmax:
         return {"kind": "softmax", "alpha": self.alpha}
 
 
+@dataclass(frozen=True, kw_only=True)
+class AboveChance:
+    """All count alike whose score is at least a minimum, and nobody else; everybody, where no score is.
+
+    Where the honest differ in score for reasons other than effort, as on skewed data, this keeps an inner strategy's own
+    weights among them. Who works a little is not told from who works much.
+
+    minimum: WAD, 0 or more; such as two of a scorer's `chance_deviation`
+
+    Choice: ours; the published rule is `Softmax`.
+
+    >>> AboveChance(minimum=WAD // 10).weights([WAD // 2, WAD // 10, 0])
+    [1000000, 1000000, 0]
+    """
+
+    minimum: int
+
+    def __post_init__(self) -> None:
+        if self.minimum < 0:
+            raise ConfigError(f"minimum is {self.minimum}; it must be 0 or more")
+
+    def weights(self, scores: Sequence[int]) -> list[int]:
+        """Return MICRO or 0."""
+        above = [score >= self.minimum for score in scores]
+        return [MICRO if good or not any(above) else 0 for good in above]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return kind and parameters."""
+        return {"kind": "above-chance", "minimum": str(self.minimum)}
+
+
 def weighting_of(terms: Mapping[str, Any] | None) -> Weighting | None:
     """Return the weighting that a task's terms name; None where all count alike.
 
@@ -66,6 +97,9 @@ def weighting_of(terms: Mapping[str, Any] | None) -> Weighting | None:
     """
     if terms is None:
         return None
-    if terms.get("kind") != "softmax":
-        raise ConfigError(f"no weighting is called {terms.get('kind')!r}; 'softmax' is known")
-    return Softmax(alpha=terms["alpha"])
+    kind = terms.get("kind")
+    if kind == "softmax":
+        return Softmax(alpha=terms["alpha"])
+    if kind == "above-chance":
+        return AboveChance(minimum=int(terms["minimum"]))
+    raise ConfigError(f"no weighting is called {kind!r}; 'softmax' and 'above-chance' are known")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from flwr_chainfl.errors import ConfigError
 from flwr_chainfl.fixedpoint import WAD
-from flwr_chainfl.scoring import Softmax, weighting_of
+from flwr_chainfl.scoring import AboveChance, Softmax, weighting_of
 
 SCORES = st.lists(st.integers(-WAD, WAD), min_size=1, max_size=20)
 
@@ -29,9 +29,19 @@ def test_without_alpha_all_count_alike() -> None:
 
 def test_a_weighting_is_found_by_its_terms() -> None:
     assert weighting_of(Softmax(alpha=3.5).as_dict()) == Softmax(alpha=3.5)
+    assert weighting_of(AboveChance(minimum=7).as_dict()) == AboveChance(minimum=7)
     assert weighting_of(None) is None
     with pytest.raises(ConfigError, match="no weighting is called 'median'"):
         weighting_of({"kind": "median"})
+
+
+def test_who_is_above_chance_counts_alike_and_nobody_else_unless_nobody_is() -> None:
+    weighting = AboveChance(minimum=WAD // 10)
+    assert weighting.weights([WAD, WAD // 10, WAD // 10 - 1, -WAD]) == [10**6, 10**6, 0, 0]
+    assert weighting.weights([0, -WAD]) == [10**6, 10**6]
+    assert weighting.weights([]) == []
+    with pytest.raises(ConfigError, match="minimum is -1"):
+        AboveChance(minimum=-1)
 
 
 @pytest.mark.parametrize("alpha", [-1, math.inf, math.nan])

@@ -7,6 +7,7 @@ Deviations: every client takes part in every round; Adam in place of SGD.
 
 from __future__ import annotations
 
+import torch
 from flwr.app import ArrayRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.serverapp.strategy import FedAvg, FedProx
@@ -26,14 +27,16 @@ def fedprox(task: Task) -> Method:
     return Method(FedProx(proximal_mu=task.proximal_mu, **task.nodes), weights_apps(task))
 
 
-def weights_apps(task: Task) -> list[ClientApp]:
-    """Return clients that train the weights they are sent and send them back.
+def weights_apps(task: Task, app: ClientApp | None = None) -> list[ClientApp]:
+    """Return clients that train the weights they are sent and send them back; the task's free-riders do not train.
+
+    app: without functions yet; an ordinary one when left out
 
     Raises ConfigError when the clients' models differ, since their weights cannot be averaged.
     """
     if not task.same_architecture:
         raise ConfigError("clients of several models have no common weights; leave --client-models out")
-    app = ClientApp()
+    app = ClientApp() if app is None else app
 
     @app.train()
     def train(message: Message, context: Context) -> Message:
@@ -43,7 +46,10 @@ def weights_apps(task: Task) -> list[ClientApp]:
         model = _received(task, message)
         mu = float(config.get("proximal-mu", 0.0))
         task.seed_torch(partition, int(config["server-round"]), "train")
-        loss = task.train(model, data, extra=proximal_term(model, mu) if mu > 0 else None)
+        if partition < task.free_riders:
+            loss = _disturb(model, task.free_rider_noise)
+        else:
+            loss = task.train(model, data, extra=proximal_term(model, mu) if mu > 0 else None)
         metrics = MetricRecord({"train_loss": loss, "num-examples": len(data.labels)})
         return Message(
             RecordDict({"arrays": ArrayRecord(model.state_dict()), "metrics": metrics}), reply_to=message
@@ -66,6 +72,14 @@ def proximal_term(model: nn.Module, mu: float) -> ExtraLoss:
         return mu / 2 * sum((now - then).square().sum() for now, then in zip(model.parameters(), start, strict=True))
 
     return term
+
+
+def _disturb(model: nn.Module, deviation: float) -> float:
+    """Add noise to a model's weights in place; return the loss to report."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += deviation * torch.randn_like(parameter)
+    return 0.0
 
 
 def _received(task: Task, message: Message) -> nn.Module:
