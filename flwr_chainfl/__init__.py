@@ -16,24 +16,44 @@ if TYPE_CHECKING:
     from flwr_chainfl.errors import ChainFLError
     from flwr_chainfl.ledger import Ledger
     from flwr_chainfl.rewards import Proportional
-    from flwr_chainfl.scoring import PeerTruthSerum, SampleCount, WeightedPeerTruthSerum
-    from flwr_chainfl.serverapp import ChainStrategy, Deadlines, FedSoftLabel, SoftLabels, Weights
+    from flwr_chainfl.scoring import (
+        CorrelatedAgreement,
+        OutputAgreement,
+        PeerTruthSerum,
+        SampleCount,
+        Softmax,
+        WeightedPeerTruthSerum,
+    )
+    from flwr_chainfl.serverapp import (
+        ChainStrategy,
+        Deadlines,
+        FedPeerPrediction,
+        FedSoftLabel,
+        SoftLabels,
+        Weights,
+    )
+    from flwr_chainfl.signals import Signals
     from flwr_chainfl.storage import FolderStore
 
 _HOME = {
     "ChainClientApp": "clientapp",
     "ChainFLError": "errors",
     "ChainStrategy": "serverapp",
+    "CorrelatedAgreement": "scoring",
     "Deadlines": "serverapp",
+    "FedPeerPrediction": "serverapp",
     "FedSoftLabel": "serverapp",
     "FolderStore": "storage",
     "Ledger": "ledger",
+    "OutputAgreement": "scoring",
     "PeerTruthSerum": "scoring",
     "Proportional": "rewards",
     "PseudoPublic": "serverapp",
     "Reputation": "serverapp",
     "SampleCount": "scoring",
+    "Signals": "signals",
     "SoftLabels": "serverapp",
+    "Softmax": "scoring",
     "Wallet": "crypto",
     "WeightedPeerTruthSerum": "scoring",
     "Weights": "serverapp",
@@ -44,16 +64,21 @@ __all__ = [
     "ChainClientApp",
     "ChainFLError",
     "ChainStrategy",
+    "CorrelatedAgreement",
     "Deadlines",
+    "FedPeerPrediction",
     "FedSoftLabel",
     "FolderStore",
     "Ledger",
+    "OutputAgreement",
     "PeerTruthSerum",
     "Proportional",
     "PseudoPublic",
     "Reputation",
     "SampleCount",
+    "Signals",
     "SoftLabels",
+    "Softmax",
     "Wallet",
     "WeightedPeerTruthSerum",
     "Weights",

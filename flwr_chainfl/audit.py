@@ -19,12 +19,14 @@ from flwr_chainfl.messages import SOFT_LABELS
 from flwr_chainfl.record import read_run
 from flwr_chainfl.reputation import reputation
 from flwr_chainfl.rewards import Schedule, schedule_of
-from flwr_chainfl.scoring import Facts, Scorer, scorer_of
+from flwr_chainfl.scoring import Facts, Scored, Scorer, scorer_of, weighting_of
 from flwr_chainfl.serverapp.book import mean_text
 from flwr_chainfl.serverapp.consensus import Memory
 from flwr_chainfl.serverapp.exchange import Standing
 from flwr_chainfl.serverapp.soft_labels_exchange import rule_of
+from flwr_chainfl.signals import Signals
 from flwr_chainfl.storage import FolderStore, Store, address, digest
+from flwr_chainfl.weights import unpack_weights
 
 Entry = dict[str, Any]
 
@@ -97,6 +99,7 @@ class _Audit:
         self._memory = Memory()
         self._terms: Entry = json.loads(store.get(self._terms_cid()))
         self._scorer: Scorer = scorer_of(**self._terms["scorer"])
+        self._weighting = weighting_of(self._terms["weighting"])
         self._schedule: Schedule = schedule_of(**self._terms["schedule"])
         self._settings = task.settings()
         registry = None if self._settings.reputation == NOBODY else Registry(ledger.chain, self._settings.reputation)
@@ -184,9 +187,48 @@ class _Audit:
         yield from _differ(f"{where}, calibration", entry["calibration"], settled.calibration.hex() or None)
         yield from self._compare_reputations(where, recorded, settled)
         exchanged = [p for p in participants if recorded[p]["content"] is not None]
-        if self._terms["exchange"] == SOFT_LABELS and exchanged and len(contents) == len(exchanged):
-            yield from self._compare_consensus(where, entry, recorded, contents, settled)
-        yield from self._compare_pay(where, participants, recorded, settled, reports)
+        facts = Facts(
+            samples=[settled.samples[p] for p in participants], calibration=settled.calibration, seed=settled.seed
+        )
+        scored = self._scorer.score(reports, facts)
+        counted = self._counted(exchanged, dict(zip(participants, scored.scores, strict=True)))
+        if self._terms["exchange"] == SOFT_LABELS:
+            if exchanged and len(contents) == len(exchanged):
+                yield from self._compare_consensus(where, entry, recorded, contents, settled, counted)
+        else:
+            yield from self._compare_signals(where, entry, exchanged, recorded)
+            for participant in exchanged:
+                weight = recorded[participant]["weight"]
+                yield from _differ(f"{where}, {participant}, weight", weight, counted.get(participant))
+        yield from self._compare_pay(where, participants, recorded, settled, scored)
+
+    def _counted(self, exchanged: Sequence[str], scores: dict[str, int]) -> dict[str, int]:
+        """Return what each contribution counts in the aggregate by what it scored."""
+        if self._weighting is None:
+            return {}
+        return dict(zip(exchanged, self._weighting.weights([scores[p] for p in exchanged]), strict=True))
+
+    def _compare_signals(
+        self, where: str, entry: Entry, exchanged: Sequence[str], recorded: dict[str, Entry]
+    ) -> Iterator[Difference]:
+        """Recompute the reports of weight updates from the stored weights, where those were kept."""
+        if self._terms["signals"] is None or entry["reference"] is None:
+            return
+        signals = Signals(**self._terms["signals"])
+        try:
+            reference = unpack_weights(self._store.get(entry["reference"]))
+        except ChainFLError as error:
+            yield Difference(f"{where}, reference", str(error), f"the bytes of {entry['reference']}")
+            return
+        for participant in exchanged:
+            try:
+                arrays = unpack_weights(self._store.get(recorded[participant]["content"]))
+            except ChainFLError as error:
+                cid = recorded[participant]["content"]
+                yield Difference(f"{where}, {participant}, content", str(error), f"the bytes of {cid}")
+                continue
+            found = signals.report(arrays, reference).hex()
+            yield from _differ(f"{where}, {participant}, report", recorded[participant]["report"], found)
 
     def _compare_report(
         self, where: str, recorded: Entry, revealed: Entry, contents: dict[str, bytes]
@@ -230,13 +272,20 @@ class _Audit:
         return str(values[-1] if values else reputation(None))
 
     def _compare_consensus(
-        self, where: str, entry: Entry, recorded: dict[str, Entry], contents: dict[str, bytes], settled: _Settled
+        self,
+        where: str,
+        entry: Entry,
+        recorded: dict[str, Entry],
+        contents: dict[str, bytes],
+        settled: _Settled,
+        counted: dict[str, int],
     ) -> Iterator[Difference]:
         """Recompute the consensus, and what each participant counted in it."""
         form = self._form("report-bits")
         standing = Standing(
             reputations={p: int(recorded[p]["reputation"]) for p in contents if recorded[p]["reputation"] is not None},
             calibration=settled.calibration,
+            contributions=counted,
         )
         formed = rule_of(self._terms).form(
             [(p, bytes.fromhex(recorded[p]["report"])) for p in contents],
@@ -256,13 +305,9 @@ class _Audit:
         participants: Sequence[str],
         recorded: dict[str, Entry],
         settled: _Settled,
-        reports: Sequence[bytes],
+        scored: Scored,
     ) -> Iterator[Difference]:
         """Recompute scores, slashes and payouts, and compare them with the ledger's receipts and the record."""
-        facts = Facts(
-            samples=[settled.samples[p] for p in participants], calibration=settled.calibration, seed=settled.seed
-        )
-        scored = self._scorer.score(reports, facts)
         scores = scored.scores
         for participant, score, quality in zip(participants, scores, scored.qualities, strict=True):
             self._scores[participant].append(score)

@@ -13,6 +13,7 @@
     ├── ModelError (ValueError)             a model does not fit the task
     ├── CryptoError
     │   ├── CommitmentError (ValueError)    what was revealed is not what was committed
+    │   │   └── ReusedSaltError             a salt that was revealed before
     │   ├── SignatureError (ValueError)     signed by somebody else, or not at all
     │   └── WalletError (ValueError)        a key file is missing, unreadable or locked
     ├── StorageError
@@ -75,6 +76,10 @@ class CryptoError(ChainFLError):
 
 class CommitmentError(CryptoError, ValueError):
     """What was revealed is not what was committed."""
+
+
+class ReusedSaltError(CommitmentError):
+    """A salt that was revealed before: whoever knows it can guess the commitment, and foresee the round's seed."""
 
 
 class SignatureError(CryptoError, ValueError):

@@ -58,7 +58,8 @@ class RoundTerms:
     stake: token units (text, since it can exceed 64 bits); deadline: of the join signatures, seconds since 1970;
     nonce: of the token's permit; seed: −1 where runs need not repeat; simulated: whether throw-away accounts are
     allowed; clipped: whether the reveal must carry the weights again; arrays_key: name of the ArrayRecord that
-    the user's functions expect
+    the user's functions expect; signal_tasks, signal_levels: of the report of a weight update, 0 where the report is
+    the number of samples
     """
 
     exchange: str
@@ -75,6 +76,8 @@ class RoundTerms:
     simulated: bool
     clipped: bool
     arrays_key: str
+    signal_tasks: int = 0
+    signal_levels: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

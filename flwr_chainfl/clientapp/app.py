@@ -31,6 +31,7 @@ from flwr_chainfl.messages import (
     read_terms,
     without_terms,
 )
+from flwr_chainfl.signals import Signals
 from flwr_chainfl.storage import address
 from flwr_chainfl.weights import pack_weights
 
@@ -141,6 +142,7 @@ class ChainClientApp(ClientApp):
     ) -> Message:
         wallet = self._wallet(context, terms)
         if terms.exchange == WEIGHTS:
+            reference = message.content.array_records.get(terms.arrays_key)
             reply = super().__call__(message, context)
             if reply.has_error():
                 return reply
@@ -149,11 +151,16 @@ class ChainClientApp(ClientApp):
                 raise ReportError(f"the train function replied with {len(arrays)} ArrayRecords; exactly 1 is needed")
             content = pack_weights(arrays[0])
             samples = _samples(reply.content)
+            report = samples.to_bytes(8, "big")
+            if terms.signal_levels:
+                if reference is None:
+                    raise ReportError(f"the server's message has no ArrayRecord {terms.arrays_key!r} to compare with")
+                report = Signals(tasks=terms.signal_tasks, levels=terms.signal_levels).report(arrays[0], reference)
             contribution = Contribution(
-                cid=address(content), report=samples.to_bytes(8, "big"), samples=samples,
-                sent=content if terms.clipped else b"",
+                cid=address(content), report=report, samples=samples, sent=content if terms.clipped else b"",
             )
-            reveal_now = not terms.clipped
+            # A salt that seeds random draws stays secret until all have committed.
+            reveal_now = not terms.clipped and not terms.signal_levels
         else:
             if consensus is None:
                 raise ReportError("the server's message carries no consensus terms; use the same flwr-chainfl version")

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from flwr_chainfl.errors import ConfigError
+from flwr_chainfl.scoring.contribution_weights import Softmax, Weighting, weighting_of
 from flwr_chainfl.scoring.correlated_agreement import CorrelatedAgreement, correlated_agreement
 from flwr_chainfl.scoring.output_agreement import OutputAgreement, output_agreement
 from flwr_chainfl.scoring.pairing import draw_pairs
@@ -44,11 +45,14 @@ __all__ = [
     "SampleCount",
     "Scored",
     "Scorer",
+    "Softmax",
     "WeightedPeerTruthSerum",
+    "Weighting",
     "chance_level",
     "correlated_agreement",
     "draw_pairs",
     "output_agreement",
     "peer_truth_serum",
     "scorer_of",
+    "weighting_of",
 ]

@@ -15,7 +15,7 @@ from flwr_chainfl.labels.votes import validate_reports
 from flwr_chainfl.scoring.draws import draw, draws, key_of, random_bits
 from flwr_chainfl.scoring.pairing import draw_pairs, matches
 from flwr_chainfl.scoring.scorer import Facts, Scored
-from flwr_chainfl.scoring.usable import usable_labels
+from flwr_chainfl.scoring.usable import FEWEST_PARTICIPANTS, pairing_notes, usable_labels
 
 FEWEST_TASKS = 6
 """So that there are three tasks to draw on each side."""
@@ -197,11 +197,15 @@ class CorrelatedAgreement:
         Unusable is one of another length, with a label that is no class, or not above chance on the calibration items.
         Scores and qualities are rounded towards 0.
         """
-        scored = Scored([0] * len(reports), [0] * len(reports))
         positions, matrix = usable_labels(
             reports, classes=self.classes, tasks=self.tasks, calibration=facts.calibration, deviations=self.deviations
         )
-        if len(positions) < 3:
+        notes = pairing_notes(len(positions))
+        if self.tasks < self.tasks_wanted:
+            few = f"{self.tasks} tasks are few to learn which of {self.classes} classes go together"
+            notes.append(("few-tasks", f"{few}: scores are noisy below {self.tasks_wanted}"))
+        scored = Scored([0] * len(reports), [0] * len(reports), tuple(notes))
+        if len(positions) < FEWEST_PARTICIPANTS:
             return scored
         pairs = draw_pairs(len(positions), facts.seed, peers=self.peers)
         found = agreements(matrix, pairs, facts.seed, classes=self.classes, bonus_tasks=self._bonus)

@@ -13,7 +13,7 @@ from flwr_chainfl.fixedpoint import WAD
 from flwr_chainfl.labels.votes import validate_reports
 from flwr_chainfl.scoring.pairing import draw_pairs, matches
 from flwr_chainfl.scoring.scorer import Facts, Scored
-from flwr_chainfl.scoring.usable import usable_labels
+from flwr_chainfl.scoring.usable import FEWEST_PARTICIPANTS, pairing_notes, usable_labels
 
 
 def output_agreement(reports: NDArray[np.uint8], pairs: Sequence[Sequence[int]], *, classes: int) -> list[int]:
@@ -113,11 +113,11 @@ class OutputAgreement:
 
         Unusable is one of another length, with a label that is no class, or not above chance on the calibration items.
         """
-        scored = Scored([0] * len(reports), [0] * len(reports))
         positions, matrix = usable_labels(
             reports, classes=self.classes, tasks=self.tasks, calibration=facts.calibration, deviations=self.deviations
         )
-        if len(positions) < 3:
+        scored = Scored([0] * len(reports), [0] * len(reports), tuple(pairing_notes(len(positions))))
+        if len(positions) < FEWEST_PARTICIPANTS:
             return scored
         pairs = draw_pairs(len(positions), facts.seed, peers=self.peers)
         for position, (earned, agreed, met) in zip(positions, earnings(matrix, pairs, classes=self.classes), strict=True):

@@ -13,10 +13,12 @@ class Scored:
 
     scores: WAD, may be negative: what is paid for
     qualities: WAD, 0 to 1: what reputation is made of
+    notes: what the run record should tell of this scoring, kind and text; no part of the result
     """
 
     scores: list[int]
     qualities: list[int]
+    notes: tuple[tuple[str, str], ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)

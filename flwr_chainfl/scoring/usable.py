@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from flwr_chainfl.labels import usable
 
+FEWEST_PARTICIPANTS = 3
+"""Two would know of each other whom they are scored against."""
+
 
 def usable_labels(
     reports: Sequence[bytes], *, classes: int, tasks: int, calibration: bytes = b"", deviations: int = 0
@@ -20,3 +23,15 @@ def usable_labels(
         labels[row] = np.frombuffer(reports[index], dtype=np.uint8)
     counted = usable(labels, classes=classes, calibration=calibration, deviations=deviations)
     return [index for index, counts in zip(whole, counted, strict=True) if counts], labels[counted]
+
+
+def pairing_notes(participants: int) -> list[tuple[str, str]]:
+    """Return what there is to tell of pairing that many usable reports."""
+    if participants < FEWEST_PARTICIPANTS:
+        return [(
+            "few-participants",
+            f"{participants} usable reports; {FEWEST_PARTICIPANTS} are needed for pairs, so all score 0 and nobody is paid",
+        )]
+    if participants % 2:
+        return [("odd-participants", f"{participants} usable reports: one is scored against the first of another pair")]
+    return []

@@ -1,6 +1,7 @@
 """The server side: one strategy made of parts, and its presets."""
 
 from flwr_chainfl.serverapp.chain_strategy import ChainStrategy, Deadlines
+from flwr_chainfl.serverapp.fed_peer_prediction import FedPeerPrediction
 from flwr_chainfl.serverapp.fed_soft_label import FedSoftLabel
 from flwr_chainfl.serverapp.pseudo_public import PseudoPublic
 from flwr_chainfl.serverapp.selection import Reputation
@@ -10,6 +11,7 @@ from flwr_chainfl.serverapp.weights_exchange import Weights
 __all__ = [
     "ChainStrategy",
     "Deadlines",
+    "FedPeerPrediction",
     "FedSoftLabel",
     "PseudoPublic",
     "Reputation",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from flwr_chainfl.errors import SignatureError
+from flwr_chainfl.errors import ReusedSaltError, SignatureError
 from flwr_chainfl.ledger import Result
 from flwr_chainfl.ledger.accounting import conservation
 from flwr_chainfl.record import RunRecord
@@ -32,12 +32,21 @@ class Book:
         self._nodes: dict[str, int] = {}
         self._members: dict[str, _Participant] = {}
         self._rounds: list[RoundLog] = []
+        self._salts: set[bytes] = set()
 
     def bind(self, address: str, node: int) -> None:
         """Bind an address to its node; raises SignatureError when it takes part from another one already."""
         bound = self._nodes.setdefault(address, node)
         if bound != node:
             raise SignatureError(f"{address} takes part from node {bound} already; give node {node} a key of its own")
+
+    def use_salt(self, address: str, salt: bytes) -> None:
+        """Note a revealed salt; raises ReusedSaltError when one of this run's reveals had it already."""
+        if salt in self._salts:
+            raise ReusedSaltError(
+                f"{address} revealed the salt 0x{salt.hex()}, which was revealed before; use a new one in every round"
+            )
+        self._salts.add(salt)
 
     def node(self, address: str) -> int | None:
         """Return the node of an address."""

@@ -12,10 +12,10 @@ from flwr.app import ConfigRecord, Message, RecordDict
 from flwr.serverapp import Grid
 
 from flwr_chainfl.crypto import calibration_commitment
-from flwr_chainfl.errors import ChainFLError, CommitmentError
+from flwr_chainfl.errors import ChainFLError, CommitmentError, ReusedSaltError
 from flwr_chainfl.ledger import NO_HASH, Result, Reveal, TaskStatus
 from flwr_chainfl.messages import TYPE_JOIN, TYPE_REVEAL, RoundTerms, only_metrics, write_terms
-from flwr_chainfl.scoring import Facts, Scorer
+from flwr_chainfl.scoring import Facts, Scorer, Weighting
 from flwr_chainfl.serverapp.book import Book
 from flwr_chainfl.serverapp.contribution import Contribution, read_contribution, read_join, read_reveal
 from flwr_chainfl.serverapp.exchange import Aggregate, Exchange, Standing
@@ -46,12 +46,15 @@ class ChainRound:
     store: Store
     exchange: Exchange
     scorer: Scorer
+    weighting: Weighting | None
     calibration: Opening
     mint: int
     extend: int
     timeout: float
     _selected: list[str] = field(default_factory=list)
     _reputations: dict[str, int] = field(default_factory=dict)
+    _revealed: list[Revealed] = field(default_factory=list)
+    _result: Result | None = None
 
     def accept(self, replies: Sequence[Message], *, asked: Sequence[int]) -> list[Contribution]:
         """Return the contributions that were committed and truly revealed, ascending by address.
@@ -76,17 +79,20 @@ class ChainRound:
         with self.log.phase("aggregate"):
             if not accepted:
                 return Aggregate(None, None)
-            standing = Standing(reputations=self._reputations, calibration=self.calibration.items)
+            standing = Standing(
+                reputations=self._reputations,
+                calibration=self.calibration.items,
+                contributions=self._counted([contribution.address for contribution in accepted]),
+            )
             return self.exchange.aggregate(server_round, accepted, standing)
 
-    def settle(self, accepted: Sequence[Contribution], aggregate: Aggregate) -> None:
-        """Score the round, post the scores, and pay what can be paid by now."""
+    def score(self, accepted: Sequence[Contribution]) -> None:
+        """Score all that was revealed."""
         if self.log.ledger_round == 0:
             return
         with self.log.phase("ledger"):
-            contents = {c.address: c.cid for c in accepted}
             revealed = [Revealed(c.address, digest(c.cid), c.report) for c in accepted]
-            revealed += self.relay.direct_reveals(self.log.ledger_round, list(contents))
+            revealed += self.relay.direct_reveals(self.log.ledger_round, [c.address for c in accepted])
             revealed.sort(key=lambda one: address_order(one.participant))
             facts = Facts(
                 samples=[self.book.samples(one.participant) for one in revealed],
@@ -94,21 +100,40 @@ class ChainRound:
                 seed=self.relay.seed(self.log.ledger_round),
             )
             scored = self.scorer.score([one.report for one in revealed], facts)
-            result = Result(
+            for kind, note in scored.notes if revealed else ():
+                log.warning("%s", note)
+                self.log.event(kind, None, note)
+            self._revealed = revealed
+            self._result = Result(
                 participants=tuple(one.participant for one in revealed),
                 scores=tuple(scored.scores),
                 qualities=tuple(scored.qualities),
                 calibration=self.calibration.items,
             )
-            self.log.consensus = aggregate.consensus
             self.log.seed = facts.seed.hex()
+
+    def settle(self, accepted: Sequence[Contribution], aggregate: Aggregate) -> None:
+        """Post the scores, and pay what can be paid by now."""
+        if self._result is None:
+            return
+        with self.log.phase("ledger"):
+            revealed, result = self._revealed, self._result
+            self.log.consensus = aggregate.consensus
+            self.log.reference = aggregate.reference
             self.log.calibration = self.calibration.items.hex() if revealed else ""
             self.log.weights = aggregate.weights
             self.log.reputations = self._reputations
-            self.book.score(self.log, revealed, result, contents)
+            self.book.score(self.log, revealed, result, {c.address: c.cid for c in accepted})
             self.relay.post(self.log.ledger_round, revealed, result, calibration=self.calibration)
             embedded = self.relay.ledger.chain.url == "embedded"  # its clock moves when asked to
             self.book.pay(self.relay.settle(wait=embedded))
+
+    def _counted(self, addresses: Sequence[str]) -> dict[str, int]:
+        """Return what each contribution counts by what it scored, MICRO; empty where all count alike."""
+        if self.weighting is None or self._result is None:
+            return {}
+        scores = dict(zip(self._result.participants, self._result.scores, strict=True))
+        return dict(zip(addresses, self.weighting.weights([scores[a] for a in addresses]), strict=True))
 
     def failed(self, kind: str, node: int, detail: str | None) -> None:
         """Note that a client failed."""
@@ -220,6 +245,10 @@ class ChainRound:
         try:
             self.exchange.check_reveal(contribution)
             opening = contribution.opening(self.terms)
+            self.book.use_salt(contribution.address, contribution.salt)
+        except ReusedSaltError as error:
+            self.failed("reused-salt", contribution.node, str(error))
+            return
         except CommitmentError as error:
             self.failed("false-reveal", contribution.node, f"{error}{self.exchange.mismatch_hint}")
             return

@@ -21,7 +21,7 @@ from flwr_chainfl.ledger import NOBODY, Ledger, Registry, Settings
 from flwr_chainfl.messages import RoundTerms, write_terms
 from flwr_chainfl.record import RunRecord, earnings_table, write_plots
 from flwr_chainfl.rewards import Proportional, Schedule
-from flwr_chainfl.scoring import Scorer
+from flwr_chainfl.scoring import Scorer, Weighting
 from flwr_chainfl.serverapp.book import Book
 from flwr_chainfl.serverapp.calibration import Calibration
 from flwr_chainfl.serverapp.chain_round import ChainRound, usable_evaluations
@@ -65,6 +65,9 @@ class ChainStrategy(Strategy):
         What travels: `Weights(inner=FedAvg())` or `SoftLabels(public_set, student)`.
     scorer : Scorer
         What a contribution is worth.
+    weighting : Weighting, optional
+        How much each contribution counts in the aggregate by what it scored, such as `Softmax`; with weights, Flower's
+        num-examples are scaled. Default: no difference.
     schedule : Schedule, optional
         How a round's budget splits. Default: in proportion to the positive scores.
     num_rounds : int, optional
@@ -118,6 +121,7 @@ class ChainStrategy(Strategy):
         *,
         exchange: Exchange,
         scorer: Scorer,
+        weighting: Weighting | None = None,
         schedule: Schedule | None = None,
         num_rounds: int | None = None,
         reward_per_round: int = 1000 * WAD,
@@ -157,11 +161,19 @@ class ChainStrategy(Strategy):
                 f"{type(scorer).__name__} scores {scorer.report_kind}, {type(exchange).__name__} brings "
                 f"{exchange.report_kind}; choose a scorer of {exchange.report_kind}"
             )
+        for name in ("tasks", "classes"):
+            of_scorer, of_exchange = getattr(scorer, name, None), getattr(exchange, name, None)
+            if of_scorer is not None and of_exchange is not None and of_scorer != of_exchange:
+                raise ConfigError(
+                    f"{type(scorer).__name__} scores {of_scorer} {name}, {type(exchange).__name__} brings {of_exchange}; make "
+                    f"both alike"
+                )
         if settlement not in ("optimistic", "onchain"):
             raise ConfigError(f"settlement is {settlement!r}; 'optimistic' and 'onchain' are possible")
         require("calibration_share", calibration_share, minimum=0, maximum=1)
         self.exchange = exchange
         self.scorer = scorer
+        self.weighting = weighting
         self.schedule: Schedule = schedule if schedule is not None else Proportional()
         self.num_rounds = num_rounds
         self._reward_per_round = reward_per_round
@@ -224,6 +236,7 @@ class ChainStrategy(Strategy):
             store=run.store,
             exchange=self.exchange,
             scorer=self.scorer,
+            weighting=self.weighting,
             calibration=self._calibration.draw() if self._calibration is not None else NO_CALIBRATION,
             mint=self._stake if self._token is None else 0,
             extend=self._reward_per_round if self.num_rounds is None else 0,
@@ -248,6 +261,7 @@ class ChainStrategy(Strategy):
             raise ParticipationError(
                 "nobody's contribution was accepted in the first round: " + "; ".join(sorted(current.log.reasons()))
             )
+        current.score(accepted)
         aggregate = current.aggregate(server_round, accepted)
         current.settle(accepted, aggregate)
         return aggregate.arrays, aggregate.metrics
@@ -370,6 +384,7 @@ class ChainStrategy(Strategy):
             "calibration-share": self._calibration_share if self._calibration is not None else 0,
             "reputation": asdict(self._reputation) if self._reputation is not None else None,
             "scorer": {"contract": self.scorer.contract, "arguments": [str(a) for a in self.scorer.arguments]},
+            "weighting": self.weighting.as_dict() if self.weighting is not None else None,
             "schedule": {"contract": self.schedule.contract, "arguments": [str(a) for a in self.schedule.arguments]},
         }
         cid = store.put(json.dumps(terms, sort_keys=True).encode())
@@ -439,7 +454,7 @@ class ChainStrategy(Strategy):
         return self._token
 
     def _terms(self, relay: Relay, messages: list[Message]) -> RoundTerms:
-        token = relay.ledger.token_domain(relay.token)
+        token, signals = relay.ledger.token_domain(relay.token), self.exchange.signals
         return RoundTerms(
             exchange=self.exchange.name,
             round_number=relay.task.round_number + 1,
@@ -454,6 +469,8 @@ class ChainStrategy(Strategy):
             seed=self._seed if self._seed is not None else -1,
             simulated=relay.ledger.is_development,
             clipped=self.exchange.clipped,
+            signal_tasks=signals.tasks if signals is not None else 0,
+            signal_levels=signals.levels if signals is not None else 0,
             arrays_key=next((name for m in messages for name in m.content.array_records), "arrays"),
         )
 

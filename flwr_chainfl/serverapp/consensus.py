@@ -46,7 +46,8 @@ class ConsensusRule:
     """The rule, fixed with the task's terms, so that everybody can form the consensus again.
 
     kind: ``mean``: everybody counts the same; ``majority``: one-hot majority of the hard labels; or the name of a
-    label aggregation, by whose qualities participants count, times their reputation (see `labels.AGGREGATIONS`);
+    label aggregation, by whose qualities participants count, times their reputation (see `labels.AGGREGATIONS`). All
+    but the majority multiply by what each counts by what it scored;
     classes: K; entropy_temperature: see `labels.reduce_entropy`; deviations: of calibration, see `labels.usable`
 
     Source: docs/protocols/soft-label.md, "Consensus".
@@ -90,7 +91,7 @@ class ConsensusRule:
         )
         addresses = [address for (address, _), good in zip(reports, usable, strict=True) if good]
         if self.kind == "mean":
-            counted = dict.fromkeys(addresses, MICRO)
+            counted = _contributing(dict.fromkeys(addresses, MICRO), standing)
             formed, kept = labels.weighted_soft_labels(soft_labels, _in_order(reports, counted)), Memory()
         else:
             aggregated = labels.aggregate(
@@ -101,13 +102,23 @@ class ConsensusRule:
                 counted = dict.fromkeys(addresses, MICRO)
                 formed = np.eye(self.classes, dtype=np.float32)[aggregated.labels]
             else:
-                counted = {
-                    address: weight * standing.reputations.get(address, WAD) // WAD
-                    for address, weight in zip(addresses, aggregated.weights, strict=True)
-                }
+                counted = _contributing(
+                    {
+                        address: weight * standing.reputations.get(address, WAD) // WAD
+                        for address, weight in zip(addresses, aggregated.weights, strict=True)
+                    },
+                    standing,
+                )
                 formed = labels.weighted_soft_labels(soft_labels, _in_order(reports, counted))
         sharpened = labels.reduce_entropy(formed, temperature=self.entropy_temperature)
         return Formed(sharpened, {address: counted.get(address, 0) for address, _ in reports}, kept)
+
+
+def _contributing(counted: dict[str, int], standing: Standing) -> dict[str, int]:
+    """Multiply by what each counts by what it scored."""
+    if not standing.contributions:
+        return counted
+    return {address: weight * standing.contributions.get(address, 0) // MICRO for address, weight in counted.items()}
 
 
 def _in_order(reports: Sequence[tuple[str, bytes]], counted: dict[str, int]) -> list[int]:

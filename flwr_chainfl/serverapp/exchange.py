@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from flwr_chainfl.messages import ConsensusTerms
 from flwr_chainfl.serverapp.contribution import Contribution
+from flwr_chainfl.signals import Signals
 from flwr_chainfl.storage import Store
 
 
@@ -22,25 +23,29 @@ from flwr_chainfl.storage import Store
 class Aggregate:
     """What a round's contributions add up to.
 
-    arrays: the next global model; metrics: the clients' train metrics, averaged; weights: what each counted in the
-    consensus, in the consensus's own integer unit, by address; consensus: its CID, None where there is none
+    arrays: the next global model; metrics: the clients' train metrics, averaged; weights: what each counted, in the
+    exchange's own integer unit, by address; consensus: its CID, None where there is none; reference: CID of the model
+    that the reports compare with, None where they compare with none
     """
 
     arrays: ArrayRecord | None
     metrics: MetricRecord | None
     weights: dict[str, int] = field(default_factory=dict)
     consensus: str | None = None
+    reference: str | None = None
 
 
 @dataclass(frozen=True)
 class Standing:
-    """What a round's consensus takes into account besides the reports.
+    """What a round's aggregation takes into account besides the contributions.
 
-    reputations: WAD by address, empty where none are kept; calibration: items, empty for none
+    reputations: WAD by address, empty where none are kept; calibration: items, empty for none; contributions: what each
+    counts by what it scored, MICRO by address, empty where all count alike
     """
 
     reputations: Mapping[str, int] = field(default_factory=dict)
     calibration: bytes = b""
+    contributions: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,10 @@ class Exchange(Protocol):
     @property
     def clipped(self) -> bool:
         """Whether a wrapper shrinks the replies' updates before the strategy sees them."""
+
+    @property
+    def signals(self) -> Signals | None:
+        """How a weight update becomes a report; None where a report is something else."""
 
     @property
     def mismatch_hint(self) -> str:

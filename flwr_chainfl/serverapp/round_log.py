@@ -26,6 +26,7 @@ class RoundLog:
         self.consensus: str | None = None
         self.calibration = ""
         self.seed = ""
+        self.reference: str | None = None
         self.weights: dict[str, int] = {}
         self.reputations: dict[str, int] = {}
         self.contributions: list[dict[str, Any]] = []
@@ -92,6 +93,7 @@ class RoundLog:
             "seconds": {phase: round(seconds, 3) for phase, seconds in self._seconds.items()},
             "events": self.events,
             "consensus": self.consensus,
+            "reference": self.reference,
             "calibration": self.calibration or None,
             "seed": self.seed or None,
             "evaluations": self.evaluations,

@@ -76,6 +76,7 @@ class SoftLabels:
     name = SOFT_LABELS
     report_kind = "labels"
     clipped = False
+    signals = None
     mismatch_hint = ""
 
     def __init__(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from flwr.app import ArrayRecord, Message, RecordDict
 from flwr.serverapp.strategy import FedAvg, Strategy
 
 from flwr_chainfl.errors import CommitmentError, ReportShapeError
-from flwr_chainfl.messages import REPLY_RECORD, WEIGHTS, ConsensusTerms
+from flwr_chainfl.labels import MICRO
+from flwr_chainfl.messages import NUM_EXAMPLES, REPLY_RECORD, WEIGHTS, ConsensusTerms
 from flwr_chainfl.serverapp.contribution import Contribution
 from flwr_chainfl.serverapp.exchange import Aggregate, Standing, Surroundings
+from flwr_chainfl.signals import Signals
 from flwr_chainfl.storage import Store, address
 from flwr_chainfl.weights import is_scaled_update, pack_weights, same_shapes, unpack_weights
 
@@ -27,29 +30,59 @@ class Weights:
         Whether a wrapper around the ChainStrategy clips the replies' updates before the strategy sees them, as
         `DifferentialPrivacyServerSideFixedClipping` does. Then clients send the weights a second time with the
         reveal, and a reply must be the committed update, shrunk. Default: a reply must be what was committed.
-    keep_content : bool
-        Whether the clients' weights are stored. An audit of pay by sample count does not need them.
+    keep_content : bool, optional
+        Whether the clients' weights are stored. An audit of pay by sample count does not need them. Default: with signals.
+    signals : Signals, optional
+        Reports quantised changes of parameters, for scorers of labels; they are revealed once all have committed. Default:
+        reports the number of samples.
     """
 
     name = WEIGHTS
-    report_kind = "samples"
     known_labels = None
     mismatch_hint = "; if a wrapper of the strategy clips the replies, say so with Weights(clipped=True)"
 
     def __init__(
-        self, inner: Strategy | None = None, *, clipped: bool = False, keep_content: bool = False
+        self,
+        inner: Strategy | None = None,
+        *,
+        clipped: bool = False,
+        keep_content: bool | None = None,
+        signals: Signals | None = None,
     ) -> None:
         self.flower = inner if inner is not None else FedAvg()
         self.clipped = clipped
-        self._keep_content = keep_content
+        self.signals = signals
+        self._keep_content = keep_content if keep_content is not None else signals is not None
+        self._store: Store | None = None
         self._global = ArrayRecord()
+
+    @property
+    def report_kind(self) -> str:
+        """A report is a sample count, or a label for each parameter that is looked at."""
+        return "samples" if self.signals is None else "labels"
+
+    @property
+    def classes(self) -> int | None:
+        """Levels of a signal; None without signals."""
+        return None if self.signals is None else self.signals.levels
+
+    @property
+    def tasks(self) -> int | None:
+        """Parameters that a report is of; None without signals."""
+        return None if self.signals is None else self.signals.tasks
 
     def terms(self) -> dict[str, Any]:
         """Return the exchange's part of the task's terms."""
-        return {"exchange": self.name, "inner": type(self.flower).__name__, "clipped": self.clipped}
+        return {
+            "exchange": self.name,
+            "inner": type(self.flower).__name__,
+            "clipped": self.clipped,
+            "signals": None if self.signals is None else asdict(self.signals),
+        }
 
     def open(self, surroundings: Surroundings) -> None:
-        """Nothing to get ready."""
+        """Take the store."""
+        self._store = surroundings.store
 
     def begin_round(self, arrays: ArrayRecord) -> None:
         """Take the global model that the round starts from."""
@@ -73,7 +106,10 @@ class Weights:
         """Take the weights out of the reply and check them against the global model."""
         arrays = _weights(contribution.reply)
         same_shapes(arrays, self._global)
-        contribution.report = contribution.samples.to_bytes(8, "big")
+        if self.signals is None:
+            contribution.report = contribution.samples.to_bytes(8, "big")
+        elif not self.clipped:
+            contribution.report = self.signals.report(arrays, self._global)
         if not self.clipped:
             contribution.content = pack_weights(arrays)
             contribution.cid = address(contribution.content)
@@ -86,6 +122,8 @@ class Weights:
         contribution.cid = address(contribution.content)
         committed = unpack_weights(contribution.content)
         same_shapes(committed, self._global)
+        if self.signals is not None:
+            contribution.report = self.signals.report(committed, self._global)
         if not is_scaled_update(_weights(contribution.reply), committed, self._global):
             raise CommitmentError(
                 f"the weights of {contribution.address} are not the committed update, clipped; send what is committed"
@@ -99,9 +137,18 @@ class Weights:
 
     def aggregate(self, server_round: int, accepted: Sequence[Contribution], standing: Standing) -> Aggregate:
         """Let the inner strategy aggregate the accepted replies."""
+        counted = {c.address: standing.contributions.get(c.address, 0) for c in accepted} if standing.contributions else {}
         replies = [_plain(contribution.reply) for contribution in accepted]
+        if counted:
+            key = str(getattr(self.flower, "weighted_by_key", NUM_EXAMPLES))
+            for contribution, reply in zip(accepted, replies, strict=True):
+                _scale(reply, key, counted[contribution.address])
         arrays, metrics = self.flower.aggregate_train(server_round, replies)
-        return Aggregate(arrays, metrics)
+        reference = None
+        if self.signals is not None and self._keep_content:
+            assert self._store is not None
+            reference = self._store.put(pack_weights(self._global))
+        return Aggregate(arrays, metrics, counted, reference=reference)
 
 
 def _weights(reply: Message) -> ArrayRecord:
@@ -109,6 +156,14 @@ def _weights(reply: Message) -> ArrayRecord:
     if len(records) != 1:
         raise ReportShapeError(f"the reply has {len(records)} ArrayRecords; Flower's aggregation needs exactly 1")
     return records[0]
+
+
+def _scale(reply: Message, key: str, weight: int) -> None:
+    """Scale the metric that the inner strategy weights by; weight: MICRO."""
+    for record in reply.content.metric_records.values():
+        value = record[key]
+        assert isinstance(value, (int, float))
+        record[key] = value * weight / MICRO
 
 
 def _plain(reply: Message) -> Message:
