@@ -13,154 +13,21 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 from statistics import NormalDist
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import binom
 
-from examples.benchmarks.pair_theory import expected_score, joint, limit_score
-from examples.benchmarks.peer_behaviours import (
-    BEHAVIOURS,
-    HONEST,
-    MATCHES,
-    Behaviour,
-    Match,
-    World,
-    draw_reports,
-    federation,
-    pair_reports,
-)
+from examples.benchmarks.peer_behaviours import BEHAVIOURS, World
+from examples.benchmarks.peer_simulation import CONFIDENCE, QUANTILE, Result, simulate
 from flwr_chainfl.crypto.commitment import commitment, payload_hash
-from flwr_chainfl.fixedpoint import WAD
-from flwr_chainfl.labels import pack_calibration, usable
-from flwr_chainfl.scoring import CorrelatedAgreement, correlated_agreement, output_agreement
 
-CONFIDENCE = 0.99
-QUANTILE = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
-CALIBRATION_SHARE = 0.02
 COPIER = "copied commitment"
-PAIR = [(0, 1)]
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """Mean over the draws and half the width of its interval."""
-
-    mean: float
-    half: float
-
-    @classmethod
-    def of(cls, values: NDArray[np.float64]) -> Estimate:
-        """Estimate the mean of values that are independent of each other."""
-        return cls(float(values.mean()), QUANTILE * float(values.std(ddof=1)) / math.sqrt(len(values)))
-
-    def misses(self, value: float) -> bool:
-        """Say whether a value is outside of the interval."""
-        return abs(self.mean - value) > self.half + 1e-9
-
-
-@dataclass(frozen=True)
-class Result:
-    """What one behaviour earned in one world.
-
-    score: correlated agreement, a bonus task; theory: its exact expectation; limit: with many tasks
-    against_honest: score less the honest one's of the same draw
-    same_as_honest: its scores are the honest one's in every draw
-    output: output agreement, a task; output_theory: its exact expectation, where known
-    pay, pay_with_minimum: mean of max(0, score), of the honest one's; the latter of scores of 3 deviations or more
-    counted: share of the draws in which calibration items, 2 % of the tasks, leave the report in
-    """
-
-    world: World
-    behaviour: str
-    score: Estimate
-    theory: float
-    limit: float
-    against_honest: Estimate
-    same_as_honest: bool
-    output: Estimate
-    output_theory: float | None
-    pay: float | None
-    pay_with_minimum: float | None
-    counted: float
-
-
-def simulate(world: World, *, draws: int, bonus_tasks: int | None, seed: Sequence[int]) -> list[Result]:
-    """Score all behaviours in so many draws of a world."""
-    generator = np.random.default_rng(seed)
-    bonus = world.tasks if bonus_tasks is None else min(bonus_tasks, world.tasks)
-    pairs = {match[:2]: np.empty(draws) for match in MATCHES}
-    outputs = {match: np.empty(draws) for match in MATCHES}
-    sources = list(dict.fromkeys(match.first for match in MATCHES))
-    counted = np.zeros(len(sources))
-    known = max(1, round(CALIBRATION_SHARE * world.tasks))
-    for number in range(draws):
-        drawn = draw_reports(generator, world)
-        round_seed = generator.bytes(32)
-        for match in MATCHES:
-            reports = federation(drawn, match)
-            outputs[match][number] = output_agreement(reports, PAIR, classes=world.classes)[0] / WAD
-        for pair, found in pairs.items():
-            reports = pair_reports(drawn, *pair)
-            points = correlated_agreement(reports, PAIR, round_seed, classes=world.classes, bonus_tasks=bonus)
-            found[number] = points[0] / bonus
-        positions = generator.choice(world.tasks, known, replace=False)
-        items = pack_calibration(positions, drawn.truth[positions])
-        own = np.stack([*(drawn.reports[source][0] for source in sources), *drawn.reports["honest"][1:]])
-        counted += usable(own, classes=world.classes, calibration=items)[: len(sources)]
-    scorer = CorrelatedAgreement(classes=world.classes, tasks=world.tasks, bonus_tasks=bonus, peers=1)
-    minimum = 3 * scorer.chance_deviation / WAD
-    scores = {match: pairs[match[:2]] for match in MATCHES}
-    shares = dict(zip(sources, (counted / draws).tolist(), strict=True))
-    return [_result(world, name, scores, outputs, minimum, shares) for name in BEHAVIOURS]
-
-
-def _result(
-    world: World,
-    name: str,
-    scores: dict[Match, NDArray[np.float64]],
-    outputs: dict[Match, NDArray[np.float64]],
-    minimum: float,
-    counted: dict[str, float],
-) -> Result:
-    behaviour, honest = BEHAVIOURS[name], scores[HONEST]
-    chances = {match: joint(world, match) for match in behaviour.matches}
-    score = _mixed(behaviour, scores)
-    paid, enough = (_paid(behaviour, scores, least) for least in (0.0, minimum))
-    alone = all(match.colluding == 1 for match in behaviour.matches)
-    return Result(
-        world=world,
-        behaviour=name,
-        score=Estimate.of(score),
-        theory=sum(w * expected_score(chances[m], half=world.tasks // 2) for m, w in behaviour.matches.items()),
-        limit=sum(w * limit_score(chances[m]) for m, w in behaviour.matches.items()),
-        against_honest=Estimate.of(score - honest),
-        same_as_honest=all(np.array_equal(scores[match], honest) for match in behaviour.matches),
-        output=Estimate.of(_mixed(behaviour, outputs)),
-        output_theory=0.0 if behaviour.earns == "0" and alone else None,
-        pay=paid,
-        pay_with_minimum=enough,
-        counted=counted[next(iter(behaviour.matches)).first],
-    )
-
-
-def _paid(behaviour: Behaviour, scores: dict[Match, NDArray[np.float64]], least: float) -> float | None:
-    """Return the mean of what is paid for, of the honest one's; None where fewer than 1 % of the honest are paid."""
-    paid = {match: np.where(s >= least, s.clip(min=0), 0) for match, s in scores.items()}
-    if (paid[HONEST] > 0).mean() < 0.01:
-        return None
-    return float(_mixed(behaviour, paid).mean() / paid[HONEST].mean())
-
-
-def _mixed(behaviour: Behaviour, values: dict[Match, NDArray[np.float64]]) -> NDArray[np.float64]:
-    return np.asarray(sum(weight * values[match] for match, weight in behaviour.matches.items()))
 
 
 def copies_opened(draws: int) -> int:
@@ -216,7 +83,7 @@ def print_table(results: Sequence[Result], draws: int) -> None:
           + "".join(f"| score, honest at {a:g} " for a in accuracies)
           + "| theory | to honest | verdict "
           + "".join(f"| output agreement, {a:g} " for a in accuracies)
-          + f"| pay at {accuracies[shown]:g}, of the honest: any score / 3 deviations | calibration leaves in |")
+          + f"| pay at {accuracies[shown]:g}, of the honest: any score / 2 deviations or more | calibration leaves in |")
     print("|" + "---|" * (9 + 2 * len(accuracies)))
     for (classes, commonest, tasks, name), row in rows_of(results).items():
         kind = f"| {classes} | {commonest:g} | {tasks} "
@@ -254,14 +121,14 @@ def print_chance(results: Sequence[Result], again: Sequence[Result]) -> None:
           f"it; more than {bound:.2f} would be found in {1 - CONFIDENCE:.0%} of such runs. The {len(own)} comparisons to the honest "
           "are at 99 % each, too.")
     second = {(r.world, r.behaviour): r for r in again}
-    for r in results:
-        repeated = second.get((r.world, r.behaviour))
-        if repeated and r.score.half > 0 and r.score.misses(r.theory):
-            print(f"- Missed: {r.behaviour}, {r.world}: {r.score.mean:.4f} ± {r.score.half:.4f}, theory {r.theory:.4f}. With another "
-                  f"seed: {repeated.score.mean:.4f} ± {repeated.score.half:.4f}.")
-        if repeated and r.output_theory is not None and r.output.misses(0):
-            print(f"- Missed: output agreement, {r.behaviour}, {r.world}: {r.output.mean:.4f} ± {r.output.half:.4f}, theory 0. With "
-                  f"another seed: {repeated.output.mean:.4f} ± {repeated.output.half:.4f}.")
+    zero = [r for r in results if r.output_theory is not None]
+    found = [("score", r, r.score, r.theory, second[r.world, r.behaviour].score) for r in own if r.score.misses(r.theory)]
+    found += [("output agreement", r, r.output, 0.0, second[r.world, r.behaviour].output) for r in zero if r.output.misses(0)]
+    for kind, r, first, theory, other in found:
+        w = r.world
+        print(f"- Missed: {kind} of {r.behaviour}, K = {w.classes}, {w.tasks} tasks, commonest class {w.commonest:g}, honest at "
+              f"{w.accuracy:g}: {first.mean:.4f} ± {first.half:.4f}, theory {theory:.4f}. With another seed: "
+              f"{other.mean:.4f} ± {other.half:.4f}.")
 
 
 def missed_worlds(results: Sequence[Result]) -> list[World]:
@@ -278,11 +145,11 @@ def plot(results: Sequence[Result], file: Path, draws: int) -> None:
 
     kinds = list(dict.fromkeys(r.world.classes for r in results))
     names = list(BEHAVIOURS)
-    figure = Figure(figsize=(9 * len(kinds) + 4, 0.46 * len(names) + 2.6), layout="constrained")
+    figure = Figure(figsize=(13, (0.34 * len(names) + 1.7) * len(kinds) + 0.5), layout="constrained")
     FigureCanvasAgg(figure)
     most = max(abs(r.score.mean) for r in results)
     norm = TwoSlopeNorm(0, -most, most)
-    for panel, (axes, classes) in enumerate(zip(figure.subplots(1, len(kinds), squeeze=False)[0], kinds, strict=True)):
+    for axes, classes in zip(figure.subplots(len(kinds), 1, squeeze=False)[:, 0], kinds, strict=True):
         mine = [r for r in results if r.world.classes == classes]
         worlds = list(dict.fromkeys(r.world for r in mine))
         means = {(r.behaviour, r.world): r.score.mean for r in mine}
@@ -292,17 +159,17 @@ def plot(results: Sequence[Result], file: Path, draws: int) -> None:
             text = f"{value:.2f}".replace("-0.00", "0.00").replace("0.", ".")
             axes.text(x, y, text, ha="center", va="center", fontsize=8, color="white" if abs(value) > 0.6 * most else "black")
         axes.set_xticks(range(len(worlds)), [f"{world.accuracy:g}".lstrip("0") for world in worlds], fontsize=9)
-        axes.set_yticks(range(len(names)), names if panel == 0 else [""] * len(names), fontsize=10)
-        axes.set_xlabel("accuracy of the honest; above: tasks, share of the commonest class", fontsize=10)
-        axes.set_title(f"K = {classes} classes", fontsize=12, pad=30)
+        axes.set_yticks(range(len(names)), names, fontsize=10)
+        axes.set_xlabel("accuracy of the honest", fontsize=10)
+        axes.set_title(f"K = {classes} classes", fontsize=12, pad=36)
         groups = [(world.tasks, world.commonest) for world in worlds]
         for group in dict.fromkeys(groups):
             inside = [x for x, other in enumerate(groups) if other == group]
             if inside[0]:
                 axes.axvline(inside[0] - 0.5, color="black", linewidth=1.2)
-            axes.text(sum(inside) / len(inside), -0.65, f"{group[0]} tasks\n{group[1]:.0%}", ha="center", va="bottom", fontsize=9)
+            axes.text(sum(inside) / len(inside), -0.65, f"{group[0]} tasks\ncommonest class {group[1]:.0%}", ha="center", va="bottom", fontsize=9)
     figure.suptitle(f"Correlated agreement: expected score of a bonus task, mean of {draws} simulated rounds", fontsize=14)
-    figure.colorbar(image, ax=figure.axes, label="score of a bonus task (agreements, bonus less penalty)", shrink=0.9, pad=0.01)
+    figure.colorbar(image, ax=figure.axes, label="score of a bonus task (agreement less that of penalty tasks)", shrink=0.7, pad=0.01)
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, dpi=110)
 
