@@ -131,6 +131,11 @@ def print_chance(results: Sequence[Result], again: Sequence[Result]) -> None:
               f"{other.mean:.4f} ± {other.half:.4f}.")
 
 
+def seed_of(seed: int, world: World) -> list[int]:
+    """Return a seed of a world's own, so that a row is the same whatever else is simulated."""
+    return [seed, world.classes, world.tasks, round(1e6 * world.commonest), round(1e6 * world.accuracy)]
+
+
 def missed_worlds(results: Sequence[Result]) -> list[World]:
     """Return the worlds in which an interval misses what theory says."""
     missed = (r.world for r in results if r.score.misses(r.theory) or (r.output_theory is not None and r.output.misses(0)))
