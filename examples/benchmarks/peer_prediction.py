@@ -105,7 +105,11 @@ def print_chance(results: Sequence[Result], again: Sequence[Result]) -> None:
 
     again: the worlds in which one missed, drawn again with another seed
     """
-    own = [r for r in results if r.score.half > 0 and (r.behaviour == "honest" or not r.same_as_honest)]
+    own = [
+        r for r in results
+        if r.score.half > 0 and len(BEHAVIOURS[r.behaviour].matches) == 1 and (r.behaviour == "honest" or not r.same_as_honest)
+    ]
+    compared_to_honest = sum(not r.same_as_honest for r in results)
     groups = {
         "score, theory of any value": [r.score.misses(r.theory) for r in own],
         "of them, where theory says 0": [r.score.misses(0) for r in own if abs(r.theory) < 1e-12],
@@ -117,9 +121,9 @@ def print_chance(results: Sequence[Result], again: Sequence[Result]) -> None:
         print(f"| {name} | {many} | {chance * many:.1f} | {sum(missed)} | {binom.sf(sum(missed) - 1, many, chance):.2f} |")
     worst = max(abs(r.score.mean - r.theory) / r.score.half * QUANTILE for r in own)
     bound = NormalDist().inv_cdf(1 - (1 - CONFIDENCE) / (2 * len(own)))
-    print(f"\nRows with the same score in every draw count once. The score farthest from theory is {worst:.2f} standard errors from "
-          f"it; more than {bound:.2f} would be found in {1 - CONFIDENCE:.0%} of such runs. The {len(own)} comparisons to the honest "
-          "are at 99 % each, too.")
+    print(f"\nRows that mix others, or have the honest score in every draw, are not counted again. The score farthest from theory is {worst:.2f} standard errors from "
+          f"it; more than {bound:.2f} would be found in {1 - CONFIDENCE:.0%} of such runs. The {compared_to_honest} comparisons to "
+          f"the honest are at {CONFIDENCE:.0%} each, too.")
     second = {(r.world, r.behaviour): r for r in again}
     zero = [r for r in results if r.output_theory is not None]
     found = [("score", r, r.score, r.theory, second[r.world, r.behaviour].score) for r in own if r.score.misses(r.theory)]
