@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from flwr_chainfl.clientapp import ChainClientApp
     from flwr_chainfl.crypto import Wallet
-    from flwr_chainfl.distillation import consensus_term
+    from flwr_chainfl.distillation import (
+        consensus_term,
+        defensive_distillation,
+        mix_arrays,
+        proximal_distillation_loss,
+    )
     from flwr_chainfl.errors import ChainFLError
     from flwr_chainfl.ledger import Ledger
     from flwr_chainfl.rewards import Proportional
@@ -38,6 +43,9 @@ _HOME = {
     "WeightedPeerTruthSerum": "scoring",
     "Weights": "serverapp",
     "consensus_term": "distillation",
+    "defensive_distillation": "distillation",
+    "mix_arrays": "distillation",
+    "proximal_distillation_loss": "distillation",
 }
 
 __all__ = [
@@ -58,6 +66,9 @@ __all__ = [
     "WeightedPeerTruthSerum",
     "Weights",
     "consensus_term",
+    "defensive_distillation",
+    "mix_arrays",
+    "proximal_distillation_loss",
 ]
 
 
