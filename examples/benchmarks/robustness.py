@@ -4,10 +4,15 @@ From the project's root, with MNIST as `make data` fetches it:
 
     python -m examples.benchmarks.robustness --data data --plot robustness.png
 
-FGSM and PGD are those of the Adversarial Robustness Toolbox, and follow the gradient of one of two losses:
+FGSM and PGD are those of the Adversarial Robustness Toolbox, and follow the gradient of one of three losses. Two are of
+the deployed model, the student at temperature 1, which is what a naive attacker takes:
 
-naive     cross-entropy of the deployed model, the student at temperature 1
-adaptive  margin max_k≠y z_k/T − z_y/T, which no softmax saturates; a zero gradient of it means that there is none
+outputs   cross-entropy of its probabilities, clipped to [1e-7, 1 − 1e-7] as Keras does, so that log has no infinity
+logits    cross-entropy straight from its logits, as PyTorch computes it: the largest range that float32 allows
+
+The third is that of an attacker who knows of the defence:
+
+adaptive  margin max_k≠y z_k/T − z_y/T: no softmax, so nothing saturates
 
 Success is measured on the deployed model, on test images that it classifies rightly before the attack.
 """
@@ -35,23 +40,39 @@ from flwr_chainfl.errors import ConfigError
 
 EPSILONS = (0.05, 0.1, 0.2, 0.3)
 PGD_EPSILON, PGD_STEP, PGD_STEPS = 0.3, 0.01, 40
+ATTACKERS = {
+    "outputs": "naive: loss of the probabilities",
+    "logits": "naive: loss of the logits",
+    "adaptive": "adaptive: margin of logits / T",
+}
 ATTACKS = (*(f"FGSM {epsilon:g}" for epsilon in EPSILONS), "PGD-40")
 _BATCH = 128
 _CLASSES = 10
+_CLIP = 1e-7
 
 
 @dataclass(frozen=True)
 class Robustness:
     """What was measured of one model; all but the temperature are shares of images, from 0 to 1.
 
-    masked: images where the naive gradient is zero in every pixel; naive, adaptive: success by attack
+    masked: images where the gradient is zero in every pixel, by attacker; success: by attacker and attack
     """
 
     temperature: float
     accuracy: float
-    masked: float
-    naive: dict[str, float]
-    adaptive: dict[str, float]
+    masked: dict[str, float]
+    success: dict[str, dict[str, float]]
+
+
+class ClippedCrossEntropy(nn.Module):
+    """Cross-entropy of probabilities that are clipped before the logarithm, summed over the batch."""
+
+    reduction = "sum"
+
+    def forward(self, logits: Tensor, one_hot: Tensor) -> Tensor:
+        """Return the loss; logits and labels one-hot: float (batch, classes)."""
+        own = (torch.softmax(logits, dim=1) * one_hot).sum(1)
+        return -own.clamp(_CLIP, 1 - _CLIP).log().sum()
 
 
 class Margin(nn.Module):
@@ -75,20 +96,17 @@ def evaluate(model: nn.Module, temperature: float, test: Data, *, attacked: int)
     right = predict(model, test.images).argmax(axis=1) == test.labels
     victims = test.rows(np.flatnonzero(right)[:attacked])
     require("attacked images", len(victims.labels), minimum=1)
-    # The sum, not the mean: how many images share a batch must not decide which gradients are zero.
-    naive = _classifier(model, nn.CrossEntropyLoss(reduction="sum"), test)
-    adaptive = _classifier(AtTemperature(model, temperature), Margin(), test)
-    one_hot = np.eye(_CLASSES, dtype=np.float32)[victims.labels]
-    gradients = np.concatenate([
-        naive.loss_gradient(victims.images[i : i + _BATCH], one_hot[i : i + _BATCH])
-        for i in range(0, len(victims.labels), _BATCH)
-    ])
+    # Sums, not means: how many images share a batch must not decide which gradients are zero.
+    attackers = {
+        "outputs": _classifier(model, ClippedCrossEntropy(), test),
+        "logits": _classifier(model, nn.CrossEntropyLoss(reduction="sum"), test),
+        "adaptive": _classifier(AtTemperature(model, temperature), Margin(), test),
+    }
     return Robustness(
         temperature,
         accuracy=float(right.mean()),
-        masked=float((gradients == 0).all(axis=(1, 2, 3)).mean()),
-        naive=successes(model, naive, victims),
-        adaptive=successes(model, adaptive, victims),
+        masked={name: _zero_gradients(attacker, victims) for name, attacker in attackers.items()},
+        success={name: successes(model, attacker, victims) for name, attacker in attackers.items()},
     )
 
 
@@ -107,6 +125,13 @@ def successes(deployed: nn.Module, attacker: PyTorchClassifier, victims: Data) -
         images = attack.generate(victims.images, victims.labels)
         found[name] = float((predict(deployed, images).argmax(axis=1) != victims.labels).mean())
     return found
+
+
+def _zero_gradients(attacker: PyTorchClassifier, victims: Data) -> float:
+    one_hot = np.eye(_CLASSES, dtype=np.float32)[victims.labels]
+    batches = range(0, len(one_hot), _BATCH)
+    found = [attacker.loss_gradient(victims.images[i : i + _BATCH], one_hot[i : i + _BATCH]) for i in batches]
+    return float((np.concatenate(found) == 0).all(axis=(1, 2, 3)).mean())
 
 
 def _classifier(model: nn.Module, loss: nn.Module, data: Data) -> PyTorchClassifier:
@@ -146,46 +171,37 @@ def main() -> None:
 
 
 def table(rows: list[Robustness]) -> str:
-    """Return one Markdown row a temperature, each attack as naive / adaptive success in percent."""
-    lines = [
-        "| T | clean accuracy | zero gradient | " + " | ".join(ATTACKS) + " |",
-        "|---" * (3 + len(ATTACKS)) + "|",
-    ]
+    """Return one Markdown row a temperature; cells hold the attackers' figures, in the order of `ATTACKERS`, in percent."""
+    lines = ["| T | clean accuracy | zero gradient | " + " | ".join(ATTACKS) + " |", "|---" * (3 + len(ATTACKS)) + "|"]
     for row in rows:
-        cells = [f"{100 * row.naive[name]:.1f} / {100 * row.adaptive[name]:.1f}" for name in ATTACKS]
-        lines.append(
-            f"| {row.temperature:g} | {100 * row.accuracy:.1f} | {100 * row.masked:.1f} | " + " | ".join(cells) + " |"
-        )
+        cells = [row.masked, *({who: row.success[who][attack] for who in ATTACKERS} for attack in ATTACKS)]
+        texts = [" / ".join(f"{100 * cell[who]:.1f}" for who in ATTACKERS) for cell in cells]
+        lines.append(f"| {row.temperature:g} | {100 * row.accuracy:.1f} | " + " | ".join(texts) + " |")
     return "\n".join(lines)
 
 
 def plot(file: Path, rows: list[Robustness]) -> None:
-    """Draw the success of each attack over T: naive in one panel, adaptive in the other."""
+    """Draw the success of each attack over T, one panel an attacker."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, panels = pyplot.subplots(1, 2, figsize=(9, 4.2), sharey=True, layout="constrained")
+    figure, panels = pyplot.subplots(1, len(ATTACKERS), figsize=(11, 4.4), sharey=True, layout="constrained")
     places = range(len(rows))
-    shades = pyplot.get_cmap("viridis_r")(np.linspace(0.15, 0.75, len(EPSILONS)))
-    titles = {"naive": "naive: loss of the deployed model", "adaptive": "adaptive: logits / T, margin loss"}
-    for panel, (kind, title) in zip(panels, titles.items(), strict=True):
-        for name, color in zip(ATTACKS, [*shades, "tab:red"], strict=True):
-            label = name.replace("FGSM ", "FGSM, ε = ").replace("PGD-40", f"PGD-40, ε = {PGD_EPSILON:g}")
-            panel.plot(
-                places, [100 * getattr(row, kind)[name] for row in rows], marker="o", markersize=5, color=color, label=label
-            )
-        panel.plot(
-            places, [100 * row.accuracy for row in rows], color="0.4", linestyle="--", linewidth=1, label="clean accuracy"
-        )
+    shades = pyplot.get_cmap("viridis_r")(np.linspace(0.15, 0.8, len(EPSILONS)))
+    for panel, (who, title) in zip(panels, ATTACKERS.items(), strict=True):
+        for attack, color in zip(ATTACKS, [*shades, "tab:red"], strict=True):
+            label = attack.replace("FGSM ", "FGSM, ε = ").replace("PGD-40", f"PGD-40, ε = {PGD_EPSILON:g}")
+            panel.plot(places, [100 * row.success[who][attack] for row in rows], "o-", markersize=5, color=color, label=label)
+        panel.plot(places, [100 * row.accuracy for row in rows], "--", color="0.4", linewidth=1, label="clean accuracy")
         panel.set_title(title, fontsize=11)
         panel.set_xticks(places, [f"{row.temperature:g}" for row in rows])
         panel.set_xlabel("temperature T of the distillation")
         panel.set_ylim(-3, 103)
         panel.grid(alpha=0.3)
     panels[0].set_ylabel("attacked images misclassified, %")
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=6, frameon=False)
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, dpi=150)
     pyplot.close(figure)
@@ -200,8 +216,8 @@ def _parse() -> argparse.Namespace:
     add("--attacked", type=int, default=200, help="test images to attack (default: %(default)s)")
     add("--temperatures", type=float, nargs="+", default=[1, 5, 10, 20, 40, 100])
     add("--model", choices=MODELS, default="mlp")
-    add("--epochs", type=int, default=10, help="of the teacher, and of the student (default: %(default)s)")
-    add("--lr", type=float, default=1e-3, help="of Adam (default: %(default)s)")
+    add("--epochs", type=int, default=8, help="of the teacher, and of the student (default: %(default)s)")
+    add("--lr", type=float, default=3e-3, help="of Adam (default: %(default)s)")
     add("--batch-size", type=int, default=128)
     add("--seed", type=int, default=7)
     add("--threads", type=int, default=1, help="of torch (default: %(default)s)")
@@ -223,10 +239,8 @@ def _measure(train: Data, test: Data, temperature: float, options: argparse.Name
 
 
 def _progress(row: Robustness, seconds: float) -> str:
-    return (
-        f"T {row.temperature:g}: accuracy {row.accuracy:.4f}, PGD-40 naive {row.naive['PGD-40']:.3f}, adaptive "
-        f"{row.adaptive['PGD-40']:.3f}, {seconds:.0f} CPU s so far"
-    )
+    figures = ", ".join(f"{who} {row.success[who]['PGD-40']:.3f}" for who in ATTACKERS)
+    return f"T {row.temperature:g}: accuracy {row.accuracy:.4f}, PGD-40 {figures}, {seconds:.0f} CPU s so far"
 
 
 if __name__ == "__main__":
