@@ -76,14 +76,14 @@ def test_the_table_and_the_plot_hold_a_row_a_temperature(tmp_path):
     shares = [0.25, 0.5, 1.0]
     rows = [
         Robustness(
-            temperature, 0.98, dict(zip(ATTACKERS, shares, strict=True)),
+            temperature, 0.98, 0.125, dict(zip(ATTACKERS, shares, strict=True)),
             {who: dict.fromkeys(ATTACKS, share / temperature) for who, share in zip(ATTACKERS, shares, strict=True)},
         )
         for temperature in (1.0, 20.0)
     ]  # fmt: skip
     assert table(rows).splitlines()[2:] == [
-        "| 1 | 98.0 | 25.0 / 50.0 / 100.0 | " + " | ".join(["25.0 / 50.0 / 100.0"] * 5) + " |",
-        "| 20 | 98.0 | 25.0 / 50.0 / 100.0 | " + " | ".join(["1.2 / 2.5 / 5.0"] * 5) + " |",
+        "| 1 | 98.0 | 25.0 / 50.0 / 100.0 | " + " | ".join(["25.0 / 50.0 / 100.0"] * 5) + " | 12.5 |",
+        "| 20 | 98.0 | 25.0 / 50.0 / 100.0 | " + " | ".join(["1.2 / 2.5 / 5.0"] * 5) + " | 12.5 |",
     ]
     plot(tmp_path / "made" / "robustness.png", rows)
     assert (tmp_path / "made" / "robustness.png").read_bytes()[:4] == b"\x89PNG"
