@@ -13,7 +13,12 @@ if TYPE_CHECKING:
     from flwr_chainfl.admission import AllowList, Invitations
     from flwr_chainfl.clientapp import ChainClientApp
     from flwr_chainfl.crypto import EncryptionKey, Wallet
-    from flwr_chainfl.distillation import consensus_term
+    from flwr_chainfl.distillation import (
+        consensus_term,
+        defensive_distillation,
+        mix_arrays,
+        proximal_distillation_loss,
+    )
     from flwr_chainfl.errors import ChainFLError
     from flwr_chainfl.ledger import Ledger
     from flwr_chainfl.rewards import Proportional
@@ -65,6 +70,9 @@ _HOME = {
     "WeightedPeerTruthSerum": "scoring",
     "Weights": "serverapp",
     "consensus_term": "distillation",
+    "defensive_distillation": "distillation",
+    "mix_arrays": "distillation",
+    "proximal_distillation_loss": "distillation",
 }
 
 __all__ = [
@@ -95,6 +103,9 @@ __all__ = [
     "WeightedPeerTruthSerum",
     "Weights",
     "consensus_term",
+    "defensive_distillation",
+    "mix_arrays",
+    "proximal_distillation_loss",
 ]
 
 

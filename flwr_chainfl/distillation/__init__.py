@@ -9,6 +9,15 @@ from flwr_chainfl.distillation.cvae import (
     train_cvae,
     unpack_decoder,
 )
+from flwr_chainfl.distillation.defense import (
+    AtTemperature,
+    defensive_distillation,
+    mix_arrays,
+    proximal_distillation_loss,
+    soft_targets,
+    train_student,
+    train_teacher,
+)
 from flwr_chainfl.distillation.distill import (
     best_device,
     class_count,
@@ -21,20 +30,27 @@ from flwr_chainfl.distillation.distill import (
 )
 
 __all__ = [
+    "AtTemperature",
     "ConditionalVAE",
     "Decoder",
     "active_consensus",
     "best_device",
     "class_count",
     "consensus_term",
+    "defensive_distillation",
     "distill",
     "distillation_loss",
     "generate_public_set",
     "load_arrays",
+    "mix_arrays",
     "pack_decoder",
     "predict",
+    "proximal_distillation_loss",
     "seed_torch",
+    "soft_targets",
     "state_arrays",
     "train_cvae",
+    "train_student",
+    "train_teacher",
     "unpack_decoder",
 ]

@@ -25,9 +25,17 @@ def distillation_loss(logits: Tensor, soft_labels: Tensor, *, temperature: float
 
     Source: docs/protocols/soft-label.md, "Local objective"; Hinton, Vinyals, Dean, arXiv 1503.02531.
     """
-    teacher = torch.softmax(soft_labels.clamp_min(_SMALLEST).log() / temperature, dim=1)
+    softened = torch.softmax(soft_labels.clamp_min(_SMALLEST).log() / temperature, dim=1)
+    return softened_loss(logits, softened, temperature=temperature)
+
+
+def softened_loss(logits: Tensor, softened: Tensor, *, temperature: float) -> Tensor:
+    """Return T²·KL(softened ‖ softmax(logits / T)), averaged over the batch.
+
+    logits: float (batch, classes); softened: float (batch, classes), probabilities at temperature T already
+    """
     student = torch.log_softmax(logits / temperature, dim=1)
-    return nn.functional.kl_div(student, teacher, reduction="batchmean") * temperature**2
+    return nn.functional.kl_div(student, softened, reduction="batchmean") * temperature**2
 
 
 def distill(
