@@ -58,7 +58,8 @@ class RoundTerms:
     stake: token units (text, since it can exceed 64 bits); deadline: of the join signatures, seconds since 1970;
     nonce: of the token's permit; seed: −1 where runs need not repeat; simulated: whether throw-away accounts are
     allowed; clipped: whether the reveal must carry the weights again; arrays_key: name of the ArrayRecord that
-    the user's functions expect; signal_tasks, signal_levels: of the report of a weight update, 0 where the report is
+    the user's functions expect; member: the address that this node takes part with as a member of the task, so that
+    its reply need not ask to join, empty where it is none yet; signal_tasks, signal_levels: of the report of a weight update, 0 where the report is
     the number of samples
     """
 
@@ -76,6 +77,7 @@ class RoundTerms:
     simulated: bool
     clipped: bool
     arrays_key: str
+    member: str = ""
     signal_tasks: int = 0
     signal_levels: int = 0
 

@@ -40,7 +40,7 @@ def contribute(
     invitation: bytes,
     reveal_now: bool,
 ) -> None:
-    """Add commitment, signatures and join request to a train reply, and keep what the reveal needs.
+    """Add commitment and signature to a train reply, for a newcomer also what joining needs; keep what the reveal needs.
 
     reveal_now: whether the reply may carry the salt, because it carries the content anyway
     """
@@ -56,14 +56,16 @@ def contribute(
     )
     domain = Domain(name="FederatedTask", version="1", chain_id=terms.chain_id, contract=terms.task)
     statement = {"participant": participant, "round": terms.round_number, "commitment": committed}
-    record = request_to_join(wallet, terms, samples=contribution.samples, stake=stake, invitation=invitation)
+    record = ConfigRecord()
+    if terms.member != participant:
+        record = request_to_join(wallet, terms, samples=contribution.samples, stake=stake, invitation=invitation)
+        binding = {"participant": participant, "node": node_id % 2**64, "run": context.run_id % 2**64}
+        record["node-signature"] = wallet.sign(
+            TypedData(domain=domain, primary="NodeBinding", message=binding)
+        ).to_bytes()
     record["address"] = participant
     record["commitment"] = committed
     record["signature"] = wallet.sign(TypedData(domain=domain, primary="Commit", message=statement)).to_bytes()
-    binding = {"participant": participant, "node": node_id % 2**64, "run": context.run_id % 2**64}
-    record["node-signature"] = wallet.sign(
-        TypedData(domain=domain, primary="NodeBinding", message=binding)
-    ).to_bytes()
     if reveal_now:
         record["salt"] = salt
     reply[REPLY_RECORD] = record

@@ -58,6 +58,11 @@ class Book:
         """Return the address that a node took part with last."""
         return self._addresses.get(node)
 
+    def member(self, node: int) -> str:
+        """Return the address that a node takes part with, where that is a member of the task; empty otherwise."""
+        address = self._addresses.get(node, "")
+        return address if address in self._members else ""
+
     def is_member(self, address: str) -> bool:
         """Say whether an address has joined the task."""
         return address in self._members

@@ -14,7 +14,7 @@ from flwr.serverapp import Grid
 from flwr_chainfl.admission import Admission
 from flwr_chainfl.crypto import calibration_commitment
 from flwr_chainfl.errors import ChainFLError, CommitmentError, ReusedSaltError
-from flwr_chainfl.ledger import NO_HASH, Result, Reveal, TaskStatus
+from flwr_chainfl.ledger import NO_HASH, JoinRequest, Result, Reveal, TaskStatus
 from flwr_chainfl.messages import TYPE_JOIN, TYPE_REVEAL, RoundTerms, only_metrics, write_terms
 from flwr_chainfl.scoring import Facts, Scorer, Weighting
 from flwr_chainfl.serverapp.book import Book
@@ -171,7 +171,9 @@ class ChainRound:
                 self.failed("client-error", node, reply.error.reason)
                 continue
             try:
-                contribution = read_contribution(reply, self.terms, run_id=self.grid.run.run_id)
+                contribution = read_contribution(
+                    reply, self.terms, run_id=self.grid.run.run_id, member=self.book.member(node)
+                )
                 self.book.bind(contribution.address, node)
                 self.exchange.check_reply(contribution)
             except ChainFLError as error:
@@ -219,17 +221,17 @@ class ChainRound:
         if self.mint:
             self.relay.ledger.mint(self.relay.token, [c.address for c in newcomers], self.mint)
         self._renew_permits(newcomers)
-        wishes = [replace(c.join, proof=self._proof(c)) for c in newcomers]
+        wishes = [replace(c.join, proof=self._proof(c.join)) for c in newcomers if c.join is not None]
         joined = self.relay.join(wishes, self._refusal("join-refused"))
-        for contribution in newcomers:
-            if contribution.address in joined:
-                self.book.join(contribution.address, contribution.join.samples)
+        for wish in wishes:
+            if wish.participant in joined:
+                self.book.join(wish.participant, wish.samples)
 
-    def _proof(self, newcomer: Contribution) -> bytes:
+    def _proof(self, wish: JoinRequest) -> bytes:
         """Return what a newcomer shows for being admitted: what it brought itself, else what the server has for it."""
         if self.admission is None:
             return b""
-        return newcomer.join.proof or self.admission.proof(newcomer.address)
+        return wish.proof or self.admission.proof(wish.participant)
 
     def _renew_permits(self, newcomers: Sequence[Contribution]) -> None:
         """Ask those that have used the token's permit before to sign again with their next nonce."""

@@ -6,7 +6,7 @@ import atexit
 import json
 import logging
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -515,7 +515,9 @@ class ChainStrategy(Strategy):
     def _with_terms(self, message: Message, terms: RoundTerms) -> Message:
         """Give a Flower message a content of its own, with the protocol's terms and without an empty ArrayRecord."""
         key, config = next(iter(message.content.config_records.items()))
-        consensus = self.exchange.consensus_terms(message.metadata.dst_node_id)
+        node = message.metadata.dst_node_id
+        consensus = self.exchange.consensus_terms(node)
+        terms = replace(terms, member=self._live().book.member(node))
         content = RecordDict({name: record for name, record in message.content.items() if name != key and len(record)})
         content[key] = write_terms(config, terms, *([consensus] if consensus is not None else []))
         message.content = content

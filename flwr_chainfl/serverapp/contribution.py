@@ -22,8 +22,8 @@ _LONGEST_INVITATION = 1024  # a proof of 32 siblings, for a list of 2^32; the re
 class Contribution:
     """One client's contribution to a round.
 
-    node: Flower node id; round_number: the ledger's; address: checksummed; samples: local examples; salt: 32 bytes, empty until revealed;
-    sent, reference: what the reveal brought, and what it is coded against; content, cid, report: what was exchanged in
+    node: Flower node id; round_number: the ledger's; address: checksummed; samples: local examples; join: the wish to
+    join, None of a member; salt: 32 bytes, empty until revealed; sent, reference: what the reveal brought, and what it is coded against; content, cid, report: what was exchanged in
     the stored form, its address and its scored part, empty until known
     """
 
@@ -32,7 +32,7 @@ class Contribution:
     address: str
     samples: int
     commit: CommitRequest
-    join: JoinRequest
+    join: JoinRequest | None
     reply: Message
     salt: bytes = b""
     sent: bytes = b""
@@ -68,8 +68,10 @@ class Contribution:
         )
 
 
-def read_contribution(reply: Message, terms: RoundTerms, *, run_id: int) -> Contribution:
+def read_contribution(reply: Message, terms: RoundTerms, *, run_id: int, member: str) -> Contribution:
     """Read a train reply and check its signatures.
+
+    member: the address that the node is bound to as a member, empty for none; any other asks to join
 
     Raises ReportError for a missing or mistyped field, SignatureError when another key signed.
     """
@@ -95,13 +97,13 @@ def read_contribution(reply: Message, terms: RoundTerms, *, run_id: int) -> Cont
     )
     statement = {"participant": address, "round": terms.round_number, "commitment": committed}
     _check(TypedData(domain=domain, primary="Commit", message=statement), commit.signature, address)
-    binding = {"participant": address, "node": node % 2**64, "run": run_id % 2**64}
-    _check(
-        TypedData(domain=domain, primary="NodeBinding", message=binding),
-        Signature.from_bytes(_field(record, "node-signature", bytes)),
-        address,
-    )
-    join = read_join(reply, terms, address)
+    if address != member:
+        binding = {"participant": address, "node": node % 2**64, "run": run_id % 2**64}
+        _check(
+            TypedData(domain=domain, primary="NodeBinding", message=binding),
+            Signature.from_bytes(_field(record, "node-signature", bytes)),
+            address,
+        )
     salt = record.get("salt", b"")
     return Contribution(
         node=node,
@@ -109,7 +111,7 @@ def read_contribution(reply: Message, terms: RoundTerms, *, run_id: int) -> Cont
         address=address,
         samples=int(samples),
         commit=commit,
-        join=join,
+        join=read_join(reply, terms, address) if address != member else None,
         reply=reply,
         salt=salt if isinstance(salt, bytes) else b"",
     )

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from flwr.app import RecordDict
 
-from flwr_chainfl import FedSoftLabel, Ledger, PseudoPublic, Reputation
+from flwr_chainfl import FedSoftLabel, Ledger, PseudoPublic, Reputation, Wallet
 from flwr_chainfl.audit import audit
 from flwr_chainfl.distillation import predict
 from flwr_chainfl.errors import ConfigError, ParticipationError, PublicSetError
@@ -392,3 +392,36 @@ def test_noise_on_the_histograms_cannot_be_taken_away_with_the_seed(tmp_path):
         start(strategy, federation(3, apps={i: image_app(3) for i in range(3)}), rounds=1)
         histograms.append(record_of(strategy)["config"]["pseudo-public"]["histograms"])
     assert histograms[0] != histograms[1]
+
+
+def test_a_member_does_not_ask_to_join_again(tmp_path):
+    seen = []
+
+    def watch(message, context, app):
+        reply = app(message, context)
+        record = reply.content.config_records.get("chainfl", {})
+        if "commitment" in record:
+            seen.append(("join-signature" in record, "node-signature" in record))
+        return reply
+
+    strategy = soft_label_strategy(tmp_path, 3, num_rounds=2)
+    start(strategy, federation(3, intercepts={1: watch}))
+    assert seen == [(True, True), (False, False)]
+    assert audit(strategy.run_directory) == []
+
+
+def test_a_member_that_comes_back_with_another_key_asks_to_join(tmp_path, monkeypatch):
+    monkeypatch.setenv("CHAINFL_PASSWORD", "of the other key")
+    other = Wallet.create_keystore(tmp_path / "other.json", "of the other key", iterations=2)
+
+    def change_key(message, context, app):
+        if message.content.config_records.get("config", {}).get("chainfl.round-number") == 2:
+            context.node_config.update({"keystore": str(tmp_path / "other.json"), "stake": 100})
+        return app(message, context)
+
+    strategy = soft_label_strategy(tmp_path, 3, num_rounds=2)
+    start(strategy, federation(3, intercepts={1: change_key}))
+    record = record_of(strategy)
+    assert other.address in {c["address"] for c in record["rounds"][1]["contributions"]}
+    assert len(record["participants"]) == 4
+    assert audit(strategy.run_directory) == []
