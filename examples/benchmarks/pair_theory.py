@@ -79,7 +79,7 @@ def goes_together(both: float, first: float, second: float, *, half: int) -> flo
     Sums over how often a is reported and how often b with it; how often b without it has to stay below is then known.
     Terms of less than 10⁻¹² in all are left out.
 
-    >>> goes_together(0.5, 0.5, 0.5, half=3)
+    >>> round(goes_together(0.5, 0.5, 0.5, half=3), 9)
     0.75
     """
     low, high = (int(v) for v in binom.ppf([1e-13, 1 - 1e-13], half, first))

@@ -206,12 +206,12 @@ def main() -> None:
         kinds = [(tasks, 1 / classes) for tasks in arguments.tasks] + [(tasks, arguments.commonest) for tasks in arguments.skewed_tasks]
         for (tasks, commonest), accuracy in product(kinds, arguments.accuracies):
             world = World(classes=classes, tasks=tasks, commonest=commonest, accuracy=accuracy, stale=arguments.stale)
-            seed = [arguments.seed, len(results)]
+            seed = seed_of(arguments.seed, world)
             results += simulate(world, draws=arguments.draws, bonus_tasks=arguments.bonus_tasks, seed=seed)
     print_table(results, arguments.draws)
     again: list[Result] = []
-    for number, world in enumerate(missed_worlds(results)):
-        seed = [arguments.seed, len(results) + number]
+    for world in missed_worlds(results):
+        seed = [*seed_of(arguments.seed, world), 1]
         again += simulate(world, draws=arguments.draws, bonus_tasks=arguments.bonus_tasks, seed=seed)
     print_chance(results, again)
     print(f"\n{arguments.draws} draws of each kind of round, {time.process_time() - start:.0f} CPU seconds.")
