@@ -24,7 +24,7 @@ from examples.benchmarks import report
 from examples.benchmarks.data import DATASETS, SPLITS, federate
 from examples.benchmarks.measure import Round, measure
 from examples.benchmarks.models import MODELS, count_parameters
-from examples.benchmarks.peer_prediction import peer_prediction
+from examples.benchmarks.peer_weights import peer_prediction
 from examples.benchmarks.peers.dsfl import dsfl
 from examples.benchmarks.peers.fedavg import fedavg, fedprox
 from examples.benchmarks.peers.feddf import feddf
