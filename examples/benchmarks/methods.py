@@ -24,6 +24,7 @@ from examples.benchmarks import report
 from examples.benchmarks.data import DATASETS, SPLITS, federate
 from examples.benchmarks.measure import Round, measure
 from examples.benchmarks.models import MODELS, PRECISIONS, count_parameters
+from examples.benchmarks.peer_weights import peer_prediction
 from examples.benchmarks.peers.dsfl import dsfl
 from examples.benchmarks.peers.fedavg import fedavg, fedprox
 from examples.benchmarks.peers.feddf import feddf
@@ -31,7 +32,6 @@ from examples.benchmarks.peers.fedmd import fedmd, fedmd_labelled
 from examples.benchmarks.peers.local import local
 from examples.benchmarks.soft_label import soft_label, soft_label_cvae
 from examples.benchmarks.task import Budget, Method, Task
-from examples.benchmarks.weights_by_score import peer_prediction
 from flwr_chainfl.errors import ConfigError
 
 METHODS: dict[str, Callable[[Task], Method]] = {
