@@ -18,12 +18,16 @@ contract CorrelatedAgreementScorer is PairScorer {
     /// @dev So that there are three tasks to draw on each side.
     uint256 private constant FEWEST_TASKS = 6;
     /// @dev What a bonus task costs, in labels.
-    uint256 private constant LABELS_A_BONUS_TASK = 8;
+    uint256 private constant LABELS_A_BONUS_TASK = 15;
+    /// @dev A match is one step, and has to fit into a transaction of 16.7 million gas (EIP-7825).
+    uint256 private constant LONGEST_MATCH = 105_000;
 
     constructor(uint256 classes_, uint256 tasks_, uint256 bonusTasks_, uint256 peers_, uint256 deviations_)
         PairScorer(classes_, tasks_, FEWEST_TASKS, peers_, deviations_)
     {
-        if (bonusTasks_ == 0 || bonusTasks_ > tasks_) revert BonusTasksOutOfRange(bonusTasks_, 1, tasks_);
+        uint256 most = (LONGEST_MATCH - 2 * tasks_) / LABELS_A_BONUS_TASK;
+        if (most > tasks_) most = tasks_;
+        if (bonusTasks_ == 0 || bonusTasks_ > most) revert BonusTasksOutOfRange(bonusTasks_, 1, most);
         bonusTasks = bonusTasks_;
     }
 

@@ -182,24 +182,17 @@ abstract contract PairScorer is CheckedReports {
         uint256[] memory order = Draws.order(Draws.draw(key, 0), step.stored.length);
         bytes memory x = new bytes(tasks);
         bytes memory y = new bytes(tasks);
-        uint256 free;
-        assembly ("memory-safe") {
-            free := mload(0x40)
-        }
         for (; p.next < to && !_isSpent(step); ++p.next) {
             (uint256 first, uint256 second, bool both) = Pairing.matchAt(order, p.next - from);
             _load(step.stored[first], x);
             _load(step.stored[second], y);
             _play(p, first, second, both, x, y, Draws.draw(key, p.next - from + 1));
             step.spent += _matchWork();
-            // What a match took of memory is used again by the next one.
-            assembly ("memory-safe") {
-                mstore(0x40, free)
-            }
         }
         return p.next == to;
     }
 
+    /// @dev What a match took of memory is used again by the next one.
     function _play(
         Progress memory p,
         uint256 first,
@@ -209,7 +202,14 @@ abstract contract PairScorer is CheckedReports {
         bytes memory y,
         uint256 key
     ) private view {
+        uint256 free;
+        assembly ("memory-safe") {
+            free := mload(0x40)
+        }
         (uint256 one, uint256 two) = _match(x, y, p.common, key);
+        assembly ("memory-safe") {
+            mstore(0x40, free)
+        }
         p.tallies[first] += one;
         if (both) p.tallies[second] += two;
     }

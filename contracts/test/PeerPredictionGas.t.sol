@@ -51,7 +51,12 @@ contract PeerPredictionGasTest is TaskTest {
 
     // One step has to fit into a transaction with the most tasks, classes and bonus tasks there can be.
     function test_largest_match_fits_into_one_transaction() public {
-        scorer = Shipped.correlatedAgreementScorer(255, 24_575, 24_575, 1, 3);
+        uint256 most = (105_000 - 2 * 24_575) / uint256(15);
+        vm.expectRevert(
+            abi.encodeWithSelector(CorrelatedAgreementScorer.BonusTasksOutOfRange.selector, most + 1, 1, most)
+        );
+        Shipped.correlatedAgreementScorer(255, 24_575, most + 1, 1, 3);
+        scorer = Shipped.correlatedAgreementScorer(255, 24_575, most, 1, 3);
         address[] memory stored = new address[](3);
         for (uint256 i; i < 3; ++i) {
             stored[i] = makeAddr(vm.toString(i));
@@ -65,7 +70,7 @@ contract PeerPredictionGasTest is TaskTest {
             uint256 used = vm.lastCallGas().gasTotalUsed;
             if (used > largest) largest = used;
         }
-        vm.snapshotValue("PeerPrediction", "resume, one match of 24575 tasks, 255 classes, all bonus tasks", largest);
+        vm.snapshotValue("PeerPrediction", "resume, one match of 24575 tasks, 255 classes, 3723 bonus tasks", largest);
         assertLt(largest, MOST_IN_ONE_TRANSACTION);
     }
 

@@ -20,6 +20,9 @@ from flwr_chainfl.scoring.usable import FEWEST_PARTICIPANTS, pairing_notes, usab
 FEWEST_TASKS = 6
 """So that there are three tasks to draw on each side."""
 
+_LABELS_A_BONUS_TASK = 15
+_LONGEST_MATCH = 105_000  # in labels: what the contract can compute in one transaction
+
 
 def correlated_agreement(
     reports: NDArray[np.uint8], pairs: Sequence[Sequence[int]], seed: bytes, *, classes: int, bonus_tasks: int
@@ -33,7 +36,9 @@ def correlated_agreement(
         score_i += S(x_ip, x_jp) − S(x_iq, x_jq')
 
     A constant scores exactly 0, a report that does not depend on the tasks 0 in expectation. Informed truthful, not
-    strongly truthful: a renaming of the classes that both do scores as well as the truth.
+    strongly truthful: since S is learnt of each pair, whoever renames the classes, even one alone, scores like the truth;
+    two that agreed on a sequence beforehand and are paired score as if they had looked, and better than the honest who
+    err; and a copy of what was known of the same tasks before is no report without a look.
 
     reports: uint8 (participants, tasks), labels below `classes`
     pairs: of positions, as `draw_pairs` draws them: (i, j), or (i, j, k), in which k is scored against i
@@ -119,6 +124,15 @@ def _draw_tasks(
     return p.astype(np.int64), q.astype(np.int64), other.astype(np.int64)
 
 
+def most_bonus_tasks(tasks: int) -> int:
+    """Return how many bonus tasks a pair may have: all, up to what the contract can compute in one transaction.
+
+    >>> most_bonus_tasks(2000), most_bonus_tasks(24_575)
+    (2000, 3723)
+    """
+    return min(tasks, (_LONGEST_MATCH - 2 * tasks) // _LABELS_A_BONUS_TASK)
+
+
 def agreement_deviation(*, bonus_tasks: int, peers: int) -> int:
     """Return the standard deviation of a score that rests on chance, at most.
 
@@ -142,7 +156,7 @@ class CorrelatedAgreement:
 
     classes: number of classes K, 2 to 255
     tasks: number of public inputs T, 6 or more
-    bonus_tasks: of each pair, 1 to T; None for T
+    bonus_tasks: of each pair, from 1 to `most_bonus_tasks`; None for that many
     peers: of each participant, as far as there are so many
     deviations: standard deviations above chance that a report needs on the calibration items
 
@@ -189,7 +203,7 @@ class CorrelatedAgreement:
 
     @property
     def _bonus(self) -> int:
-        return self.tasks if self.bonus_tasks is None else self.bonus_tasks
+        return most_bonus_tasks(self.tasks) if self.bonus_tasks is None else self.bonus_tasks
 
     def score(self, reports: Sequence[bytes], facts: Facts) -> Scored:
         """Score reports; an unusable one has score and quality 0 and is nobody's peer.

@@ -27,11 +27,13 @@ class FedPeerPrediction(ChainStrategy):
     """Pay by multi-task peer prediction: correlated agreement with peers that the revealed salts draw.
 
     All commit to their reports before anybody knows who is scored against whom, and on which tasks. A report that does
-    not depend on the tasks, or copies what was known before, scores 0 in expectation. What a contribution counts in the
-    aggregate grows with the exponential of its score, so that free-riders fade from the model as well.
+    not depend on the tasks scores 0 in expectation. What a contribution counts in the aggregate grows with the exponential
+    of its score, so that free-riders fade from the model as well.
 
-    A renaming of the classes that a large coalition agrees on scores as well as the truth; calibration items tell the two
-    apart, where labels are known (`known_labels`).
+    What it cannot do: whoever renames the classes, even one alone, scores like the truth; two that agreed on a sequence of
+    labels beforehand, and are paired, score better than the honest who err; and while the public inputs stay the same, a
+    copy of the last consensus scores like a look at them. Calibration items catch the first two, where labels are known
+    (`known_labels`) and the items are many enough; not the third.
 
     Two things can travel: with `public_set`, soft labels, whose hard labels are the reports; without, weights, and the
     reports are quantised changes of some parameters.
@@ -56,7 +58,7 @@ class FedPeerPrediction(ChainStrategy):
     min_nodes : int
         Fewest clients to train, evaluate and start with, where no `inner` strategy says so.
     scorer : CorrelatedAgreement or OutputAgreement, optional
-        Default: `CorrelatedAgreement`; settled optimistically with 5 peers and all tasks, on chain with 1 and 64.
+        Default: `CorrelatedAgreement`; settled optimistically with 5 peers and all tasks (up to `most_bonus_tasks`), on chain with 1 and 64.
     distillation : dict, optional
         Further parameters of `SoftLabels`. By default, the consensus is the mean, weighted by scores.
     **settings
@@ -111,7 +113,7 @@ class FedPeerPrediction(ChainStrategy):
             scorer = CorrelatedAgreement(
                 classes=classes,
                 tasks=tasks,
-                bonus_tasks=min(64, tasks) if on_chain else tasks,
+                bonus_tasks=min(64, tasks) if on_chain else None,
                 peers=1 if on_chain else 5,
             )
         settings.setdefault("weighting", Softmax())
