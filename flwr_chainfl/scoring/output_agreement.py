@@ -23,7 +23,8 @@ def output_agreement(reports: NDArray[np.uint8], pairs: Sequence[Sequence[int]],
 
         ⌊WAD·L / c(x_it)⌋ − WAD where x_it = x_jt, else −WAD
 
-    A constant earns 0 in expectation, less a unit for each task where nobody else reports that class at all. It cannot tell an honest majority from a large coalition that relabels together.
+    A constant earns 0 in expectation, or −WAD where nobody else reports that class at all. It cannot tell an honest
+    majority from a large coalition that relabels together.
 
     reports: uint8 (participants, tasks), labels below `classes`
     pairs: of positions, as `draw_pairs` draws them
