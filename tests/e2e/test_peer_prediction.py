@@ -1,6 +1,7 @@
 """The example of peer prediction through `flwr run`: every behaviour once, by the messages that honest clients send too."""
 
 import json
+from statistics import fmean
 
 import pytest
 
@@ -17,7 +18,7 @@ CLIENTS = 14
 
 
 def test_who_does_not_look_earns_nothing_and_who_does_is_paid(flower, tmp_path):
-    config = {"behaviours": " ".join(BEHAVIOURS), "num-clients": CLIENTS, "num-rounds": 2, "run-directory": str(tmp_path)}
+    config = {"dirichlet": 10.0, "behaviours": " ".join(BEHAVIOURS), "num-clients": CLIENTS, "num-rounds": 2, "run-directory": str(tmp_path)}
     outcome = run(flower, ROOT / "examples" / "peer_prediction", run_config=config, nodes=CLIENTS)
     assert outcome.ok, outcome.log[-3000:]
     directory = tmp_path / "latest"
@@ -31,10 +32,11 @@ def test_who_does_not_look_earns_nothing_and_who_does_is_paid(flower, tmp_path):
     assert 4 not in first  # the copied commitment could not be opened
     assert slashed[4] > 0 == paid[4]
     assert first[0] == first[3] == 0  # a constant, and a copy of a consensus that is not there yet
-    assert max(abs(first[client]) for client in (1, 2)) < 0.15
-    assert min(first[client] for client in honest) > max(first[client] for client in (0, 1, 2, 3, 5, 6))
-    assert min(paid[client] for client in honest) > max(paid[client] for client in (0, 1, 2, 4))
-    assert {e["kind"] for r in record["rounds"] for e in r["events"]} == {"false-reveal", "slashed", "few-tasks", "odd-participants"}
+    assert max(abs(first[client]) for client in (1, 2)) < 0.05
+    assert fmean(first[client] for client in honest) > 0.1
+    assert paid[0] == 0 < sum(paid[client] for client in honest)
+    kinds = {e["kind"] for r in record["rounds"] for e in r["events"]}
+    assert kinds == {"false-reveal", "slashed", "few-tasks", "odd-participants"}
     assert "who earned what" in outcome.log.lower()
     for plot in ("accuracy.png", "rewards.png"):
         assert (directory / plot).read_bytes().startswith(b"\x89PNG")
