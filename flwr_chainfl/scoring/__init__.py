@@ -4,7 +4,11 @@ from collections.abc import Callable, Sequence
 
 from flwr_chainfl.errors import ConfigError
 from flwr_chainfl.scoring.contribution_weights import AboveChance, Softmax, Weighting, weighting_of
-from flwr_chainfl.scoring.correlated_agreement import CorrelatedAgreement, correlated_agreement
+from flwr_chainfl.scoring.correlated_agreement import (
+    CorrelatedAgreement,
+    correlated_agreement,
+    most_bonus_tasks,
+)
 from flwr_chainfl.scoring.output_agreement import OutputAgreement, output_agreement
 from flwr_chainfl.scoring.pairing import draw_pairs
 from flwr_chainfl.scoring.peer_truth_serum import PeerTruthSerum, chance_level, peer_truth_serum
@@ -52,6 +56,7 @@ __all__ = [
     "chance_level",
     "correlated_agreement",
     "draw_pairs",
+    "most_bonus_tasks",
     "output_agreement",
     "peer_truth_serum",
     "scorer_of",

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from flwr_chainfl.errors import ConfigError
 from flwr_chainfl.rewards import Proportional
-from flwr_chainfl.scoring import CorrelatedAgreement, OutputAgreement, Softmax
+from flwr_chainfl.scoring import AboveChance, CorrelatedAgreement, OutputAgreement, Softmax, most_bonus_tasks
 from flwr_chainfl.serverapp.chain_strategy import ChainStrategy
 from flwr_chainfl.serverapp.pseudo_public import PseudoPublic
 from flwr_chainfl.serverapp.soft_labels_exchange import SoftLabels
@@ -27,8 +27,9 @@ class FedPeerPrediction(ChainStrategy):
     """Pay by multi-task peer prediction: correlated agreement with peers that the revealed salts draw.
 
     All commit to their reports before anybody knows who is scored against whom, and on which tasks. A report that does
-    not depend on the tasks scores 0 in expectation. What a contribution counts in the aggregate grows with the exponential
-    of its score, so that free-riders fade from the model as well.
+    not depend on the tasks scores 0 in expectation. What a contribution counts in the aggregate depends on its score as
+    well, so that free-riders fade from the model: of soft labels it grows with the exponential of the score; of weights all
+    count as the inner strategy has it that score above chance.
 
     What it cannot do: whoever renames the classes, even one alone, scores like the truth; two that agreed on a sequence of
     labels beforehand, and are paired, score better than the honest who err; and while the public inputs stay the same, a
@@ -41,6 +42,8 @@ class FedPeerPrediction(ChainStrategy):
     Source: docs/protocols/peer-prediction.md; Witt et al., arXiv 2603.28434.
     Choice: a score below two standard deviations of chance is not paid, since the positive half of a free-rider's luck
     would be; below minus four, it is slashed.
+    Choice: weights count by `AboveChance`. On skewed data the honest differ in score, and the published softmax then moves
+    the average of weights towards some of them (docs/benchmarks.md, "Peer prediction with weights").
 
     Parameters
     ----------
@@ -62,7 +65,7 @@ class FedPeerPrediction(ChainStrategy):
     distillation : dict, optional
         Further parameters of `SoftLabels`. By default, the consensus is the mean, weighted by scores.
     **settings
-        Parameters of `ChainStrategy`: `num_rounds`, `settlement`, `weighting` (default: `Softmax(alpha=10)`), …
+        Parameters of `ChainStrategy`: `num_rounds`, `settlement`, `weighting`, …
 
     Raises ConfigError when parameters do not fit together.
 
@@ -113,10 +116,11 @@ class FedPeerPrediction(ChainStrategy):
             scorer = CorrelatedAgreement(
                 classes=classes,
                 tasks=tasks,
-                bonus_tasks=min(64, tasks) if on_chain else None,
+                bonus_tasks=min(64, tasks) if on_chain else most_bonus_tasks(tasks),
                 peers=1 if on_chain else 5,
             )
-        settings.setdefault("weighting", Softmax())
-        settings.setdefault("schedule", Proportional(minimum_score=_PAID_ABOVE * scorer.chance_deviation))
+        paid_above = _PAID_ABOVE * scorer.chance_deviation
+        settings.setdefault("weighting", AboveChance(minimum=paid_above) if public_set is None else Softmax())
+        settings.setdefault("schedule", Proportional(minimum_score=paid_above))
         settings.setdefault("slash_floor", _SLASHED_BELOW * scorer.chance_deviation)
         super().__init__(exchange=exchange, scorer=scorer, **settings)

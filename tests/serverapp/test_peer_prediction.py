@@ -11,6 +11,7 @@ from flwr.app import ArrayRecord, Context, Message
 from flwr.serverapp.strategy import FedAvg, FedMedian
 
 from flwr_chainfl import (
+    AboveChance,
     ChainStrategy,
     CorrelatedAgreement,
     FedPeerPrediction,
@@ -19,6 +20,7 @@ from flwr_chainfl import (
     SampleCount,
     Signals,
     SoftLabels,
+    Softmax,
     Weights,
 )
 from flwr_chainfl.audit import audit
@@ -333,11 +335,17 @@ def test_settlement_decides_how_many_tasks_and_peers_are_affordable():
     assert FedPeerPrediction().scorer == CorrelatedAgreement(classes=3, tasks=500, bonus_tasks=500, peers=5)
     on_chain = FedPeerPrediction(settlement="onchain").scorer
     assert on_chain == CorrelatedAgreement(classes=3, tasks=500, bonus_tasks=64, peers=1)
+    many = FedPeerPrediction(signals=Signals(tasks=20_000)).scorer
+    assert many == CorrelatedAgreement(classes=3, tasks=20_000, bonus_tasks=4333, peers=5)
+
+
+def test_what_travels_decides_how_scores_weigh():
+    weights = FedPeerPrediction()
+    assert weights.weighting == AboveChance(minimum=2 * weights.scorer.chance_deviation)
+    assert FedPeerPrediction(public_set=INPUTS, student=Net()).weighting == Softmax(alpha=10)
 
 
 def test_scores_weight_the_consensus_of_other_strategies_too(tmp_path):
-    from flwr_chainfl import Softmax
-
     strategy = FedSoftLabel(
         public_set=INPUTS, student=Net(), weighting=Softmax(alpha=1), run_directory=tmp_path, num_rounds=1, seed=3,
         distillation={"epochs": 1, "student_epochs": 2}, **nodes_of(4),

@@ -23,7 +23,6 @@ def make_strategy(settings: Settings, student: Net) -> FedPeerPrediction:
         "num_rounds": settings.num_rounds,
         "reward_per_round": to_wad(settings.reward),
         "settlement": settings.settlement,
-        "weighting": Softmax(alpha=settings.alpha),
         "run_directory": settings.run_directory,
         "seed": settings.seed,
     }
@@ -35,6 +34,7 @@ def make_strategy(settings: Settings, student: Net) -> FedPeerPrediction:
         tasks, classes = settings.public_inputs, 10
         public = load_splits(settings.public_inputs).public
         parameters |= {"public_set": public.images, "student": student, "min_nodes": nodes}
+        parameters["weighting"] = Softmax(alpha=settings.alpha)
         if settings.known_labels:
             known = np.full(tasks, 255)
             known[: settings.known_labels] = public.labels[: settings.known_labels]
