@@ -104,7 +104,7 @@ def plot(file: Path, runs: dict[str, list[list[Round]]]) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(figsize=(7, 4.2), layout="constrained")
+    figure, axes = pyplot.subplots(figsize=(8, 5), layout="constrained")
     for variant, seeds in runs.items():
         if any(one.server is None for run in seeds for one in run):
             continue
@@ -116,7 +116,7 @@ def plot(file: Path, runs: dict[str, list[list[Round]]]) -> None:
             axes.plot(sent, [one.server or 0.0 for one in run], color=line.get_color(), alpha=0.2, linewidth=1)
     axes.set(xscale="log", xlabel="bytes sent by a client so far", ylabel="accuracy of the server's model")
     axes.grid(alpha=0.3, which="both")
-    axes.legend(frameon=False)
+    figure.legend(frameon=False, loc="outside lower center", ncols=2)
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, dpi=150)
     pyplot.close(figure)
