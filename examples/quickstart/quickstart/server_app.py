@@ -44,7 +44,7 @@ def make_strategy(settings: Settings, student: Net) -> Strategy:
         if settings.public_set == "real"
         else PseudoPublic(classes=10, inputs=settings.public_inputs)
     )
-    distillation = {"weight": settings.consensus_weight}
+    distillation = {"weight": settings.consensus_weight, "entropy_temperature": settings.entropy_temperature}
     return FedSoftLabel(public_set=public_set, student=student, distillation=distillation, **nodes, **chain)
 
 

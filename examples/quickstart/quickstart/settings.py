@@ -24,6 +24,7 @@ class Settings:
     public_set: str
     free_riders: int
     consensus_weight: float
+    entropy_temperature: float
     reward: float
     ledger: str
     keystore: str
