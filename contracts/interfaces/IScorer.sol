@@ -7,11 +7,19 @@ interface IScorer {
     /// @notice What a round's scoring rests on besides the reports.
     /// @param samples The sample count that each participant declared when it joined.
     /// @param calibration Tasks whose right label the requester knows, or empty; its form is the scorer's.
+    /// @dev Each list has one entry a participant, in the order of the reports; not all of them need have a report.
     /// @param seed Of the round's random draws; nobody knew it before the last commitment.
+    /// @param roles 0: worker, 1: validator, 2: miner.
+    /// @param marks marks[i][j]: 1 more than the score that participant i gave j, WAD, or 0 for none; marks[i][n], of n
+    ///        participants: the same for what the round began with. A row is empty where i gave no scores.
+    /// @param attested Whether the participant attested the hash that the round was sealed with.
     struct Facts {
         uint64[] samples;
         bytes calibration;
         bytes32 seed;
+        uint8[] roles;
+        uint64[][] marks;
+        bool[] attested;
     }
 
     /// @notice Score the reports of one round; anyone can try it for free by a call.

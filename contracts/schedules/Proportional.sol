@@ -18,11 +18,15 @@ contract Proportional is ISchedule {
     }
 
     /// @inheritdoc ISchedule
-    function split(uint256 budget, int256[] calldata scores) external view returns (uint256[] memory amounts) {
+    function split(uint256 budget, uint256 slashes, int256[] calldata scores, Facts calldata)
+        external
+        view
+        returns (uint256[] memory amounts)
+    {
         uint256[] memory weights = new uint256[](scores.length);
         for (uint256 i; i < scores.length; ++i) {
             if (scores[i] > 0 && scores[i] >= minimumScore) weights[i] = uint256(scores[i]);
         }
-        return Split.largestRemainder(budget, weights);
+        return Split.largestRemainder(budget + slashes, weights);
     }
 }

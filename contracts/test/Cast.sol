@@ -6,6 +6,7 @@ import {TestToken} from "../TestToken.sol";
 import {IFederatedTask} from "../interfaces/IFederatedTask.sol";
 import {IScorer} from "../interfaces/IScorer.sol";
 import {Signer} from "./Signer.sol";
+import {plainFacts} from "./PlainFacts.sol";
 
 /// @title The members and bystanders of a random play, and what each reports in a round.
 abstract contract Cast is Signer {
@@ -80,7 +81,7 @@ abstract contract Cast is Signer {
         for (uint256 i; i < who.length; ++i) {
             reports[i] = _report(who[i], round);
         }
-        return _scorer.score(reports, IScorer.Facts(new uint64[](who.length), calibration, 0));
+        return _scorer.score(reports, plainFacts(new uint64[](who.length), calibration, 0));
     }
 
     // In every second round; in every fourth it says that a constant is the truth.

@@ -5,6 +5,7 @@ import {Test} from "forge-std/Test.sol";
 import {SSTORE2} from "solady/src/utils/SSTORE2.sol";
 
 import {IScorer} from "../interfaces/IScorer.sol";
+import {plainFacts} from "./PlainFacts.sol";
 
 /// @title Random reports, calibrations and ways to cut a computation, for the scorers' tests.
 abstract contract Games is Test {
@@ -68,7 +69,7 @@ abstract contract Games is Test {
         returns (int256[] memory scores, uint256[] memory qualities, uint256 steps)
     {
         bytes memory progress;
-        IScorer.Facts memory facts = IScorer.Facts(new uint64[](pointers.length), calibration, bytes32(seed));
+        IScorer.Facts memory facts = plainFacts(new uint64[](pointers.length), calibration, bytes32(seed));
         for (bool done; !done; ++steps) {
             uint256 work = most == 0 ? 0 : _draw(seed, steps, most) % most;
             (done, progress, scores, qualities) =

@@ -13,6 +13,7 @@ import {Reputation} from "../Reputation.sol";
 import {WeightedPeerTruthSerumScorer} from "../scorers/WeightedPeerTruthSerumScorer.sol";
 import {Shipped} from "./Shipped.sol";
 import {TaskTest} from "./TaskTest.sol";
+import {plainFacts} from "./PlainFacts.sol";
 
 /// @title What each operation costs, as a transaction of its own: base fee, calldata and refunds included.
 /// forge-config: default.isolate = true
@@ -312,7 +313,7 @@ contract GasTest is TaskTest {
     }
 
     function _rightQualities(uint256 members) internal view override returns (uint256[] memory qualities) {
-        (, qualities) = scorer.score(_reports(members), IScorer.Facts(new uint64[](members), "", 0));
+        (, qualities) = scorer.score(_reports(members), plainFacts(new uint64[](members), "", 0));
     }
 
     // The truth, but for one label in five.

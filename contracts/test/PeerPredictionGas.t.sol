@@ -10,6 +10,7 @@ import {CorrelatedAgreementScorer} from "../scorers/CorrelatedAgreementScorer.so
 import {OutputAgreementScorer} from "../scorers/OutputAgreementScorer.sol";
 import {Shipped} from "./Shipped.sol";
 import {TaskTest} from "./TaskTest.sol";
+import {plainFacts} from "./PlainFacts.sol";
 
 /// @title What a round of peer prediction costs each participant, in transactions of their own: base fee, calldata and
 ///        refunds included.
@@ -62,7 +63,7 @@ contract PeerPredictionGasTest is TaskTest {
             stored[i] = makeAddr(vm.toString(i));
             vm.etch(stored[i], bytes.concat(hex"00", _report(i)));
         }
-        IScorer.Facts memory facts = IScorer.Facts(new uint64[](3), "", keccak256("seed"));
+        IScorer.Facts memory facts = plainFacts(new uint64[](3), "", keccak256("seed"));
         bytes memory progress;
         uint256 largest;
         for (bool done; !done;) {

@@ -9,6 +9,7 @@ import {PeerTruthSerumScorer} from "../scorers/PeerTruthSerumScorer.sol";
 import {PeerTruthSerum} from "../libraries/PeerTruthSerum.sol";
 import {NaivePeerTruthSerum} from "./NaivePeerTruthSerum.sol";
 import {Shipped} from "./Shipped.sol";
+import {plainFacts} from "./PlainFacts.sol";
 
 /// @title The peer truth serum against a slow reference, vectors computed by hand, and its bounds.
 contract PeerTruthSerumTest is Test {
@@ -129,8 +130,8 @@ contract PeerTruthSerumTest is Test {
         for (uint256 i; i <= count; ++i) {
             withJunk[i] = i == position ? junk : reports[i < position ? i : i - 1];
         }
-        (int256[] memory scores,) = scorer.score(withJunk, IScorer.Facts(new uint64[](count + 1), "", 0));
-        (int256[] memory clean,) = scorer.score(reports, IScorer.Facts(new uint64[](count), "", 0));
+        (int256[] memory scores,) = scorer.score(withJunk, plainFacts(new uint64[](count + 1), "", 0));
+        (int256[] memory clean,) = scorer.score(reports, plainFacts(new uint64[](count), "", 0));
         assertEq(scores[position], 0);
         for (uint256 i; i < count; ++i) {
             assertEq(scores[i < position ? i : i + 1], clean[i]);

@@ -9,6 +9,7 @@ import {SampleCountScorer} from "../scorers/SampleCountScorer.sol";
 import {WeightedPeerTruthSerumScorer} from "../scorers/WeightedPeerTruthSerumScorer.sol";
 import {Games} from "./Games.sol";
 import {Shipped} from "./Shipped.sol";
+import {plainFacts} from "./PlainFacts.sol";
 
 /// @title Scoring stored reports in steps gives what scoring them at once gives, however it is cut.
 contract ResumingTest is Games {
@@ -49,7 +50,7 @@ contract ResumingTest is Games {
         (reports[1], pointers[1]) = ("", address(0));
         reports[4] = "";
         IScorer scorer = Shipped.weightedPeerTruthSerumScorer(4, 40, 1);
-        (int256[] memory expected,) = scorer.score(reports, IScorer.Facts(new uint64[](6), "", 0));
+        (int256[] memory expected,) = scorer.score(reports, plainFacts(new uint64[](6), "", 0));
         pointers[4] = makeAddr("nobody");
         (int256[] memory scores,,) = _inSteps(scorer, pointers, "", 3, 100);
         assertEq(scores, expected);
@@ -58,7 +59,7 @@ contract ResumingTest is Games {
     function test_result_that_used_up_the_work_is_delivered_by_the_next_call() public {
         IScorer scorer = Shipped.weightedPeerTruthSerumScorer(4, 40, 1);
         address[] memory pointers = _store(_reports(1, 5, 40, 4));
-        IScorer.Facts memory facts = IScorer.Facts(new uint64[](5), "", 0);
+        IScorer.Facts memory facts = plainFacts(new uint64[](5), "", 0);
         (bool done, bytes memory progress,,) = scorer.resume(pointers, facts, "", 0);
         uint256 length;
         uint256 longest;
@@ -80,7 +81,7 @@ contract ResumingTest is Games {
         bytes memory progress;
         uint256 few;
         for (bool done; !done; ++few) {
-            (done, progress,,) = scorer.resume(pointers, IScorer.Facts(new uint64[](5), "", 0), progress, 5_000);
+            (done, progress,,) = scorer.resume(pointers, plainFacts(new uint64[](5), "", 0), progress, 5_000);
         }
         assertLe(few, 8, "three times 10,000 labels and the checks, less what words of labels waste");
         assertGe(few, 5);
@@ -95,15 +96,15 @@ contract ResumingTest is Games {
             reports[i] = i == n ? junk : abi.encodePacked(counts[i]);
             samples[i] = declared;
         }
-        (int256[] memory expected, uint256[] memory expectedQualities) = scorer.score(reports, IScorer.Facts(samples, "any", 0));
+        (int256[] memory expected, uint256[] memory expectedQualities) = scorer.score(reports, plainFacts(samples, "any", 0));
         address[] memory pointers = _store(reports);
         (bool done, bytes memory next, int256[] memory scores, uint256[] memory qualities) =
-            scorer.resume(pointers, IScorer.Facts(samples, "any", 0), "", 0);
+            scorer.resume(pointers, plainFacts(samples, "any", 0), "", 0);
         assertTrue(done && next.length == 0);
         assertEq(scores, expected);
         assertEq(qualities, expectedQualities);
         pointers[0] = address(0);
-        (,, scores, qualities) = scorer.resume(pointers, IScorer.Facts(samples, "", 0), "", 1);
+        (,, scores, qualities) = scorer.resume(pointers, plainFacts(samples, "", 0), "", 1);
         assertEq(scores[0], 0);
         assertEq(qualities[0], 0);
     }
@@ -116,7 +117,7 @@ contract ResumingTest is Games {
         uint256 most
     ) private returns (uint256 steps) {
         (int256[] memory expected, uint256[] memory expectedQualities) =
-            scorer.score(reports, IScorer.Facts(new uint64[](reports.length), calibration, bytes32(seed)));
+            scorer.score(reports, plainFacts(new uint64[](reports.length), calibration, bytes32(seed)));
         int256[] memory scores;
         uint256[] memory qualities;
         (scores, qualities, steps) = _inSteps(scorer, _store(reports), calibration, seed, most);

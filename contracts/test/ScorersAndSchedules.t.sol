@@ -7,6 +7,7 @@ import {IScorer} from "../interfaces/IScorer.sol";
 import {Proportional} from "../schedules/Proportional.sol";
 import {SampleCountScorer} from "../scorers/SampleCountScorer.sol";
 import {Shipped} from "./Shipped.sol";
+import {plainFacts, plainSplit} from "./PlainFacts.sol";
 
 /// @title Proportional pay and the sample-count score.
 contract ScorersAndSchedulesTest is Test {
@@ -20,7 +21,7 @@ contract ScorersAndSchedulesTest is Test {
             scores[i] = raw[i];
             if (scores[i] > 0 && scores[i] >= int256(uint256(minimum))) ++earners;
         }
-        uint256[] memory amounts = schedule.split(budget, scores);
+        uint256[] memory amounts = schedule.split(budget, 0, scores, plainSplit(scores.length));
         uint256 sum;
         for (uint256 i; i < scores.length; ++i) {
             sum += amounts[i];
@@ -33,7 +34,7 @@ contract ScorersAndSchedulesTest is Test {
         Proportional schedule = Shipped.proportional(0.5 ether);
         int256[] memory scores = new int256[](3);
         (scores[0], scores[1], scores[2]) = (0.5 ether, 0.5 ether - 1, 1.5 ether);
-        uint256[] memory amounts = schedule.split(100, scores);
+        uint256[] memory amounts = schedule.split(60, 40, scores, plainSplit(3));
         assertEq(amounts[0], 25);
         assertEq(amounts[1], 0);
         assertEq(amounts[2], 75);
@@ -59,7 +60,7 @@ contract ScorersAndSchedulesTest is Test {
         bytes[] memory reports = new bytes[](1);
         uint64[] memory samples = new uint64[](1);
         (reports[0], samples[0]) = (report, declared);
-        (int256[] memory scores, uint256[] memory qualities) = counter.score(reports, IScorer.Facts(samples, "", 0));
+        (int256[] memory scores, uint256[] memory qualities) = counter.score(reports, plainFacts(samples, "", 0));
         (bool usable, uint256 quality) = (report.length == 8 && uint64(bytes8(report)) <= declared, qualities[0]);
         assertEq(quality, usable ? 1 ether : 0);
         return scores[0];

@@ -7,6 +7,7 @@ import {CheckedReports} from "../scorers/CheckedReports.sol";
 import {WeightedPeerTruthSerumScorer} from "../scorers/WeightedPeerTruthSerumScorer.sol";
 import {Shipped} from "./Shipped.sol";
 import {TaskTest} from "./TaskTest.sol";
+import {plainFacts} from "./PlainFacts.sol";
 
 /// @title Disputes that take several transactions to compute.
 contract StepsTest is TaskTest {
@@ -65,7 +66,7 @@ contract StepsTest is TaskTest {
 
     function test_step_tells_what_the_next_one_begins_with() public {
         _dispute(right, qualities);
-        (, bytes memory expected,,) = scorer.resume(_pointers(), IScorer.Facts(new uint64[](4), "", 0), "", 0);
+        (, bytes memory expected,,) = scorer.resume(_pointers(), plainFacts(new uint64[](4), "", 0), "", 0);
         vm.expectEmit(address(task));
         emit IFederatedTask.ScoringProgressed(round, expected);
         task.computeScores(round, _who(4), right, qualities, "", "", 0);

@@ -15,6 +15,7 @@ import {CheckedReports} from "../scorers/CheckedReports.sol";
 import {PeerTruthSerumScorer} from "../scorers/PeerTruthSerumScorer.sol";
 import {Shipped} from "./Shipped.sol";
 import {Signer} from "./Signer.sol";
+import {plainFacts} from "./PlainFacts.sol";
 
 /// @title The set-up of the task's tests: a funded task, people with keys and reports, and the steps of a round.
 /// @dev `people` are in ascending order of address, as a posting needs them. In set-ups with four members the first
@@ -243,7 +244,7 @@ abstract contract TaskTest is Test, Signer {
         view
         returns (int256[] memory, uint256[] memory)
     {
-        return scorer.score(_reports(members), IScorer.Facts(new uint64[](members), calibration, 0));
+        return scorer.score(_reports(members), plainFacts(new uint64[](members), calibration, 0));
     }
 
     // Without a call, so that a test can expect something of the next one.

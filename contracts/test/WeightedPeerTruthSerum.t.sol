@@ -9,6 +9,7 @@ import {WeightedPeerTruthSerumScorer} from "../scorers/WeightedPeerTruthSerumSco
 import {Games} from "./Games.sol";
 import {NaiveWeightedPeerTruthSerum} from "./NaiveWeightedPeerTruthSerum.sol";
 import {Shipped} from "./Shipped.sol";
+import {plainFacts} from "./PlainFacts.sol";
 
 /// @title The weighted peer truth serum, its qualities and its calibration: vectors computed by hand, a slow reference,
 ///        and what it is for.
@@ -223,7 +224,7 @@ contract WeightedPeerTruthSerumTest is Games {
         game.weighted = false;
         (expected, expectedQualities) = NaiveWeightedPeerTruthSerum.score(reports, calibration, game);
         (scores, qualities) =
-            Shipped.peerTruthSerumScorer(classes, tasks).score(reports, IScorer.Facts(new uint64[](n), calibration, 0));
+            Shipped.peerTruthSerumScorer(classes, tasks).score(reports, plainFacts(new uint64[](n), calibration, 0));
         assertEq(scores, expected, "unweighted");
         assertEq(qualities, expectedQualities, "qualities by majority");
     }
@@ -233,7 +234,7 @@ contract WeightedPeerTruthSerumTest is Games {
         returns (int256[] memory, uint256[] memory)
     {
         WeightedPeerTruthSerumScorer scorer = Shipped.weightedPeerTruthSerumScorer(classes, tasks, deviations);
-        return scorer.score(reports, IScorer.Facts(new uint64[](reports.length), calibration, 0));
+        return scorer.score(reports, plainFacts(new uint64[](reports.length), calibration, 0));
     }
 
     function _hash(uint256 classes, uint256 tasks, uint256 deviations, bytes[] memory reports, bytes memory calibration)

@@ -34,7 +34,7 @@ from examples.benchmarks.label_scenarios import (
 )
 from flwr_chainfl.fixedpoint import WAD
 from flwr_chainfl.labels import AGGREGATIONS, Aggregation, bayes_two_pass, pack_calibration, usable
-from flwr_chainfl.rewards import Proportional
+from flwr_chainfl.rewards import PayFacts, Proportional
 from flwr_chainfl.scoring import Facts, PeerTruthSerum, Scorer, WeightedPeerTruthSerum, chance_level
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -110,7 +110,7 @@ def _pay_cells(name: str, scorer: Scorer, calibrated: bool, seeds: int, tasks: i
         scores = scorer.score([row.tobytes() for row in made.reports], Facts(samples=[1] * len(made.reports), calibration=items)).scores
         honest += [score / WAD for score in scores[: made.honest]]
         others += [score / WAD for score in scores[made.honest :]]
-        paid = schedule.split(WAD, scores)
+        paid = schedule.split(WAD, 0, scores, PayFacts())
         shares.append(sum(paid[made.honest :]) / max(1, sum(paid)))
     mine = f"{statistics.fmean(honest):.2f} ({min(honest):.2f})"
     if not others:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from flwr_chainfl.errors import ConfigError
-from flwr_chainfl.rewards.schedules import Proportional, Schedule
+from flwr_chainfl.rewards.schedules import PayFacts, Proportional, Schedule
 from flwr_chainfl.rewards.split import split
 
 _SCHEDULES = {"Proportional": lambda minimum_score: Proportional(minimum_score=int(minimum_score))}
@@ -19,4 +19,4 @@ def schedule_of(contract: str, arguments: Sequence[str]) -> Schedule:
     return _SCHEDULES[contract](*arguments)
 
 
-__all__ = ["Proportional", "Schedule", "schedule_of", "split"]
+__all__ = ["PayFacts", "Proportional", "Schedule", "schedule_of", "split"]

@@ -9,6 +9,22 @@ from typing import Any, Protocol
 from flwr_chainfl.rewards.split import split
 
 
+@dataclass(frozen=True, kw_only=True)
+class PayFacts:
+    """What a split may rest on besides the scores, one each in their order; twin of `ISchedule.Facts`.
+
+    roles: `roles.Role` of each; empty where all are workers
+    streaks: rounds in a row before this one that each scored above 0 in, as far as the task counts; empty where it does not
+    """
+
+    roles: Sequence[int] = ()
+    streaks: Sequence[int] = ()
+
+    def as_tuple(self, participants: int) -> tuple[list[int], list[int]]:
+        """Return the struct as the contract takes it."""
+        return (list(self.roles) or [0] * participants, list(self.streaks) or [0] * participants)
+
+
 class Schedule(Protocol):
     """A rule that splits a budget by scores, with the contract that does the same."""
 
@@ -20,8 +36,13 @@ class Schedule(Protocol):
     def arguments(self) -> tuple[Any, ...]:
         """The twin contract's constructor arguments."""
 
-    def split(self, budget: int, scores: Sequence[int]) -> list[int]:
-        """Split `budget` token units by `scores` (WAD), participants ascending by address."""
+    def split(self, budget: int, slashes: int, scores: Sequence[int], facts: PayFacts) -> list[int]:
+        """Split a round's money by `scores` (WAD), participants ascending by address.
+
+        budget: token units of the round itself, with what earlier rounds left to it; slashes: token units that were taken
+        from stakes for this round's scores
+        returns: token units that add up to both, or 0 for everybody where nobody earned
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,10 +70,10 @@ class Proportional:
         """The twin contract's constructor arguments."""
         return (self.minimum_score,)
 
-    def split(self, budget: int, scores: Sequence[int]) -> list[int]:
-        """Split `budget` token units by `scores` (WAD), participants ascending by address.
+    def split(self, budget: int, slashes: int, scores: Sequence[int], facts: PayFacts) -> list[int]:
+        """Split a round's money in proportion to `scores` (WAD), participants ascending by address.
 
-        >>> Proportional(minimum_score=2).split(10, [1, 2, 3, -5])
+        >>> Proportional(minimum_score=2).split(10, 0, [1, 2, 3, -5], PayFacts())
         [0, 4, 6, 0]
         """
-        return split(budget, [score if score > 0 and score >= self.minimum_score else 0 for score in scores])
+        return split(budget + slashes, [score if score > 0 and score >= self.minimum_score else 0 for score in scores])

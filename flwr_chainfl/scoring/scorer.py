@@ -28,15 +28,30 @@ class Facts:
     samples: what each participant declared at joining, in the order of the reports
     calibration: items that the requester revealed (`labels.pack_calibration`); empty for none
     seed: 32 bytes, of the round's random draws; nobody knew it before the last commitment
+    roles: `roles.Role` of each; empty where all are workers
+    marks: marks[i][j] is 1 more than the score that participant i gave j, WAD, or 0 for none; marks[i][n], of n
+    participants, the same for what the round began with; row i is empty where i gave no scores; all empty for none
+    attested: whether each attested the hash that the round was sealed with; empty where there is no seal
     """
 
     samples: Sequence[int]
     calibration: bytes = b""
     seed: bytes = field(default=bytes(32))
+    roles: Sequence[int] = ()
+    marks: Sequence[Sequence[int]] = ()
+    attested: Sequence[bool] = ()
 
-    def as_tuple(self) -> tuple[list[int], bytes, bytes]:
+    def as_tuple(self) -> tuple[Any, ...]:
         """Return the struct as the contract takes it."""
-        return (list(self.samples), self.calibration, self.seed)
+        n = len(self.samples)
+        return (
+            list(self.samples),
+            self.calibration,
+            self.seed,
+            list(self.roles) or [0] * n,
+            [list(row) for row in self.marks] or [[]] * n,
+            list(self.attested) or [False] * n,
+        )
 
 
 class Scorer(Protocol):

@@ -2,7 +2,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flwr_chainfl.fixedpoint import WAD
-from flwr_chainfl.rewards import Proportional
+from flwr_chainfl.rewards import PayFacts, Proportional
 
 from .conftest import Twin
 
@@ -21,5 +21,6 @@ BOUND = 2**127 - 1  # of a score that can be posted
 @example(100, [WAD, WAD, WAD], WAD)
 def test_a_budget_splits_alike_on_chain(twin: Twin, budget: int, scores: list[int], minimum: int) -> None:
     schedule = Proportional(minimum_score=minimum)
-    amounts = twin(schedule.contract, schedule.arguments, "split", budget, scores)
-    assert list(amounts) == schedule.split(budget, scores)
+    slashes = min(budget // 3, MOST - budget)
+    amounts = twin(schedule.contract, schedule.arguments, "split", budget, slashes, scores, PayFacts().as_tuple(len(scores)))
+    assert list(amounts) == schedule.split(budget, slashes, scores, PayFacts())

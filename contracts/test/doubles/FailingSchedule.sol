@@ -7,7 +7,7 @@ import {ISchedule} from "../../interfaces/ISchedule.sol";
 contract FailingSchedule is ISchedule {
     error Broken();
 
-    function split(uint256, int256[] calldata) external pure returns (uint256[] memory) {
+    function split(uint256, uint256, int256[] calldata, Facts calldata) external pure returns (uint256[] memory) {
         revert Broken();
     }
 }

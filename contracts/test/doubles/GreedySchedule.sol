@@ -5,8 +5,12 @@ import {ISchedule} from "../../interfaces/ISchedule.sol";
 
 /// @title A schedule that gives away one unit more than there is.
 contract GreedySchedule is ISchedule {
-    function split(uint256 budget, int256[] calldata scores) external pure returns (uint256[] memory amounts) {
+    function split(uint256 budget, uint256 slashes, int256[] calldata scores, Facts calldata)
+        external
+        pure
+        returns (uint256[] memory amounts)
+    {
         amounts = new uint256[](scores.length);
-        amounts[0] = budget + 1;
+        amounts[0] = budget + slashes + 1;
     }
 }
