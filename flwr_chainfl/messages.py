@@ -44,9 +44,6 @@ TYPE_REVIEW = "evaluate.review"
 TYPE_VOTE = "evaluate.vote"
 """Message type that asks a validator to judge the workers' contributions on its own data."""
 
-SEALED_RECORD = "chainfl.sealed"
-"""Name of the ConfigRecord that brings an assessor sealed contributions, each under its owner's address."""
-
 NUM_EXAMPLES = "num-examples"
 """The metric that Flower weights by."""
 
@@ -69,7 +66,7 @@ class RoundTerms:
     allowed; clipped: whether the reveal must carry the weights again; arrays_key: name of the ArrayRecord that
     the user's functions expect; member: the address that this node takes part with as a member of the task, so that
     its reply need not ask to join, empty where it is none yet; signal_tasks, signal_levels: of the report of a weight update, 0 where the report is
-    the number of samples
+    the number of samples; key_scheme: of the throw-away keys of simulated participants
     """
 
     exchange: str
@@ -89,6 +86,7 @@ class RoundTerms:
     member: str = ""
     signal_tasks: int = 0
     signal_levels: int = 0
+    key_scheme: str = "x25519"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,10 +142,12 @@ class AssessmentTerms:
     """What an assessor is to judge, in a message with its subjects' contributions.
 
     subjects: checksummed addresses, ascending; the task's own stands for the reference that the round began with;
-    metric: the evaluation metric that is the mark, from 0 to 1
+    envelopes: of each that is sealed, empty bytes where an ArrayRecord of its address carries it; metric: the evaluation
+    metric that is the mark, from 0 to 1
     """
 
     subjects: list[str]
+    envelopes: list[bytes]
     metric: str
 
 

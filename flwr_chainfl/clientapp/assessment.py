@@ -11,7 +11,7 @@ from flwr.app import ArrayRecord, ConfigRecord, Context, Message, RecordDict
 from flwr_chainfl.crypto import Domain, EncryptionKey, EnvelopeContext, TypedData, Wallet, unseal_bytes
 from flwr_chainfl.errors import ChainFLError, ReportError
 from flwr_chainfl.fixedpoint import to_wad
-from flwr_chainfl.messages import REPLY_RECORD, SEALED_RECORD, AssessmentTerms, RoundTerms, only_metrics
+from flwr_chainfl.messages import REPLY_RECORD, AssessmentTerms, RoundTerms, only_metrics
 from flwr_chainfl.weights import unpack_weights
 
 log = logging.getLogger("flwr")
@@ -82,14 +82,12 @@ def _contributions(
     content: RecordDict, terms: RoundTerms, wanted: AssessmentTerms, key: Callable[[], EncryptionKey]
 ) -> Iterator[tuple[str, ArrayRecord | Exception]]:
     """Give each subject with its model, or with why there is none."""
-    sealed = content.config_records.get(SEALED_RECORD, ConfigRecord())
-    for subject in wanted.subjects:
+    for subject, envelope in zip(wanted.subjects, wanted.envelopes, strict=True):
         arrays = content.array_records.get(subject)
         if arrays is not None:
             yield subject, arrays
             continue
-        envelope = sealed.get(subject)
-        if not isinstance(envelope, bytes):
+        if not envelope:
             yield subject, ReportError(f"the server's message brings nothing of {subject}")
             continue
         try:

@@ -14,7 +14,6 @@ from flwr_chainfl.fixedpoint import WAD
 from flwr_chainfl.ledger import ScoreRequest
 from flwr_chainfl.messages import (
     REPLY_RECORD,
-    SEALED_RECORD,
     TYPE_REVIEW,
     AssessmentTerms,
     RoundTerms,
@@ -98,21 +97,13 @@ def assessment_message(
         others = dict(sorted([*others.items(), (terms.task, reference)], key=lambda item: int(item[0], 16)))
     if not others:
         return None
-    content = RecordDict(
-        {
-            "config": write_terms(
-                ConfigRecord(), terms, AssessmentTerms(subjects=list(others), metric=assessment.metric)
-            )
-        }
+    wanted = AssessmentTerms(
+        subjects=list(others),
+        envelopes=[one if isinstance(one, bytes) else b"" for one in others.values()],
+        metric=assessment.metric,
     )
-    sealed = ConfigRecord()
-    for address, one in others.items():
-        if isinstance(one, bytes):
-            sealed[address] = one
-        else:
-            content[address] = one
-    if len(sealed):
-        content[SEALED_RECORD] = sealed
+    content = RecordDict({address: one for address, one in others.items() if not isinstance(one, bytes)})
+    content["config"] = write_terms(ConfigRecord(), terms, wanted)
     return Message(content, dst_node_id=node, message_type=assessment.message_type)
 
 
