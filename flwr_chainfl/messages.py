@@ -38,6 +38,9 @@ TYPE_JOIN = "query.join"
 TYPE_DECODER = "query.decoder"
 """Message type that asks for a decoder trained on the client's data, and for its class histogram."""
 
+TYPE_KEY = "query.key"
+"""Message type that asks for the public key that contents are to be sealed for."""
+
 TYPE_REVIEW = "evaluate.review"
 """Message type that asks a worker to judge the others' contributions on its own data."""
 
@@ -151,11 +154,25 @@ class AssessmentTerms:
     metric: str
 
 
-Terms = TypeVar("Terms", RoundTerms, ConsensusTerms, DecoderTerms, AssessmentTerms)
+@dataclass(frozen=True, kw_only=True)
+class SealingTerms:
+    """Whom a client is to seal its content for, and where keys are registered.
+
+    registry: address of the KeyRegistry; readers: checksummed addresses; keys, signatures: the public key of each, and its
+    signature of ``Key``; none in a message that asks for a key
+    """
+
+    registry: str
+    readers: list[str]
+    keys: list[bytes]
+    signatures: list[bytes]
+
+
+Terms = TypeVar("Terms", RoundTerms, ConsensusTerms, DecoderTerms, AssessmentTerms, SealingTerms)
 
 
 def write_terms(
-    config: ConfigRecord, *terms: RoundTerms | ConsensusTerms | DecoderTerms | AssessmentTerms
+    config: ConfigRecord, *terms: RoundTerms | ConsensusTerms | DecoderTerms | AssessmentTerms | SealingTerms
 ) -> ConfigRecord:
     """Return a copy of a ConfigRecord with the terms' fields added."""
     merged = ConfigRecord(dict(config.items()))

@@ -15,6 +15,7 @@ from flwr_chainfl.admission import read_invitation
 from flwr_chainfl.clientapp.assessment import assess
 from flwr_chainfl.clientapp.contribution import Contribution, contribute, request_to_join, reveal
 from flwr_chainfl.clientapp.decoder import PrivateData, train_decoder
+from flwr_chainfl.clientapp.sealing import offer_key, seal_for_readers
 from flwr_chainfl.clientapp.soft_labels import SoftLabelClient
 from flwr_chainfl.crypto import EncryptionKey, Wallet
 from flwr_chainfl.errors import ConfigError, ReportError
@@ -24,12 +25,14 @@ from flwr_chainfl.messages import (
     STATE_RECORD,
     TYPE_DECODER,
     TYPE_JOIN,
+    TYPE_KEY,
     TYPE_REVEAL,
     WEIGHTS,
     AssessmentTerms,
     ConsensusTerms,
     DecoderTerms,
     RoundTerms,
+    SealingTerms,
     only_metrics,
     read_terms,
     without_terms,
@@ -134,11 +137,14 @@ class ChainClientApp(ClientApp):
             return Message(self._join(context, terms), reply_to=message)
         key, config = configs[0]
         consensus = read_terms(ConsensusTerms, config)
-        wanted = read_terms(AssessmentTerms, config)
+        wanted, sealing = read_terms(AssessmentTerms, config), read_terms(SealingTerms, config)
+        if message.metadata.message_type == TYPE_KEY and sealing is not None:
+            wallet, own_key = self._wallet(context, terms), self._encryption_key(context, terms)
+            return Message(offer_key(wallet, own_key, terms, sealing), reply_to=message)
         message.content[key] = without_terms(config)
         category = message.metadata.message_type.split(".")[0]
         if category == "train":
-            return self._train(message, context, terms, consensus)
+            return self._train(message, context, terms, consensus, sealing)
         if wanted is not None:
             marks = assess(
                 super().__call__, message, context, self._wallet(context, terms), terms, wanted,
@@ -163,7 +169,12 @@ class ChainClientApp(ClientApp):
         return RecordDict({REPLY_RECORD: record})
 
     def _train(
-        self, message: Message, context: Context, terms: RoundTerms, consensus: ConsensusTerms | None
+        self,
+        message: Message,
+        context: Context,
+        terms: RoundTerms,
+        consensus: ConsensusTerms | None,
+        sealing: SealingTerms | None,
     ) -> Message:
         wallet = self._wallet(context, terms)
         if terms.exchange == WEIGHTS:
@@ -181,11 +192,17 @@ class ChainClientApp(ClientApp):
                 if reference is None:
                     raise ReportError(f"the server's message has no ArrayRecord {terms.arrays_key!r} to compare with")
                 report = Signals(tasks=terms.signal_tasks, levels=terms.signal_levels).report(arrays[0], reference)
+            seconds = 0.0
+            if sealing is not None:
+                content, seconds = seal_for_readers(content, wallet.address, terms, sealing)
+                del reply.content[next(iter(reply.content.array_records))]
+            later = terms.clipped or sealing is not None
             contribution = Contribution(
-                cid=address(content), report=report, samples=samples, sent=content if terms.clipped else b"",
+                cid=address(content), report=report, samples=samples, sent=content if later else b"",
+                sealing_seconds=seconds,
             )
-            # A salt that seeds random draws stays secret until all have committed.
-            reveal_now = not terms.clipped and not terms.signal_levels
+            # A salt that seeds random draws stays secret until all have committed, and so does what others could copy.
+            reveal_now = not later and not terms.signal_levels
         else:
             if consensus is None:
                 raise ReportError("the server's message carries no consensus terms; use the same flwr-chainfl version")

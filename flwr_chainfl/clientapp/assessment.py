@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from collections.abc import Callable, Iterator
 
 from flwr.app import ArrayRecord, ConfigRecord, Context, Message, RecordDict
@@ -40,7 +41,10 @@ def assess(
     (name, config), *_ = message.content.config_records.items()
     marks: dict[str, int] = {}
     failure: Exception | None = None
-    for subject, arrays in _contributions(message.content, terms, wanted, key):
+    began = time.perf_counter()
+    contributions = dict(_contributions(message.content, terms, wanted, key))
+    opening = time.perf_counter() - began
+    for subject, arrays in contributions.items():
         if isinstance(arrays, Exception):
             failure = arrays
             continue
@@ -73,6 +77,7 @@ def assess(
             "subjects": list(marks),
             "scores": list(marks.values()),
             "signature": signature.to_bytes(),
+            "opening-seconds": opening if any(wanted.envelopes) else 0.0,
         }
     )
     return RecordDict({REPLY_RECORD: record})

@@ -2,10 +2,11 @@
 
 from flwr_chainfl.ledger.chain import Chain, Event, Receipt
 from flwr_chainfl.ledger.gate import Gate
+from flwr_chainfl.ledger.keys import Keys, key_domain
 from flwr_chainfl.ledger.ledger import Ledger
 from flwr_chainfl.ledger.randomness import Randomness
 from flwr_chainfl.ledger.registry import Registry
-from flwr_chainfl.ledger.requests import CommitRequest, JoinRequest, Result, Reveal
+from flwr_chainfl.ledger.requests import CommitRequest, JoinRequest, KeyRequest, Result, Reveal
 from flwr_chainfl.ledger.task import NO_HASH, NOBODY, Member, Round, RoundStatus, Settings, Task, TaskStatus
 
 __all__ = [
@@ -16,6 +17,8 @@ __all__ = [
     "Event",
     "Gate",
     "JoinRequest",
+    "KeyRequest",
+    "Keys",
     "Ledger",
     "Member",
     "Randomness",
@@ -28,4 +31,5 @@ __all__ = [
     "Settings",
     "Task",
     "TaskStatus",
+    "key_domain",
 ]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from flwr_chainfl.errors import ConfigError
-from flwr_chainfl.scoring.contribution_weights import AboveChance, Softmax, Weighting, weighting_of
+from flwr_chainfl.scoring.contribution_weights import AboveChance, ByScore, Softmax, Weighting, weighting_of
 from flwr_chainfl.scoring.correlated_agreement import (
     CorrelatedAgreement,
     correlated_agreement,
@@ -25,9 +25,7 @@ _SCORERS: dict[str, Callable[..., Scorer]] = {
     "OutputAgreementScorer": lambda classes, tasks, peers, deviations: OutputAgreement(
         classes=int(classes), tasks=int(tasks), peers=int(peers), deviations=int(deviations)
     ),
-    "PeerReviewScorer": lambda threshold, tolerant: PeerReviewScore(
-        threshold=int(threshold), tolerant=str(tolerant) == "True"
-    ),
+    "PeerReviewScorer": lambda threshold, floor: PeerReviewScore(threshold=int(threshold), floor=int(floor)),
     "PeerTruthSerumScorer": lambda classes, tasks: PeerTruthSerum(classes=int(classes), tasks=int(tasks)),
     "SampleCountScorer": SampleCount,
     "WeightedPeerTruthSerumScorer": lambda classes, tasks, deviations: WeightedPeerTruthSerum(
@@ -48,6 +46,7 @@ def scorer_of(contract: str, arguments: Sequence[str]) -> Scorer:
 
 __all__ = [
     "AboveChance",
+    "ByScore",
     "CorrelatedAgreement",
     "Facts",
     "OutputAgreement",

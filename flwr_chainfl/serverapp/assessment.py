@@ -59,7 +59,8 @@ class PeerReview:
     """Every worker whose contribution was accepted judges those of the others on its own held-out data.
 
     metric: name of the evaluation metric that is the mark, a share from 0 to 1. The data behind it should not be what the
-    worker trains on.
+    worker trains on
+    judges_reference: whether they judge the model that the round began with, too
 
     Nobody can see on which data a worker evaluates, or whether it does; see `scoring.PeerReviewScore` for what a lie costs.
 
@@ -67,13 +68,12 @@ class PeerReview:
     """
 
     metric: str = "accuracy"
-
+    judges_reference: bool = False
     message_type: str = field(default=TYPE_REVIEW, init=False)
-    judges_reference: bool = field(default=False, init=False)
 
     def terms(self) -> dict[str, Any]:
         """Return kind and parameters."""
-        return {"kind": "peer-review", "metric": self.metric}
+        return {"kind": "peer-review", "metric": self.metric, "judges-reference": self.judges_reference}
 
     def assessors(self, workers: Sequence[str], roles: Mapping[str, Any]) -> list[str]:
         """Return the workers themselves."""

@@ -14,8 +14,16 @@ from flwr.serverapp import Grid
 from flwr_chainfl.admission import Admission
 from flwr_chainfl.crypto import calibration_commitment
 from flwr_chainfl.errors import ChainFLError, CommitmentError, ReusedSaltError
-from flwr_chainfl.ledger import NO_HASH, JoinRequest, Result, Reveal, ScoreRequest, TaskStatus
-from flwr_chainfl.messages import TYPE_JOIN, TYPE_REVEAL, RoundTerms, only_metrics, write_terms
+from flwr_chainfl.ledger import NO_HASH, JoinRequest, KeyRequest, Result, Reveal, ScoreRequest, TaskStatus
+from flwr_chainfl.messages import (
+    REPLY_RECORD,
+    TYPE_JOIN,
+    TYPE_KEY,
+    TYPE_REVEAL,
+    RoundTerms,
+    only_metrics,
+    write_terms,
+)
 from flwr_chainfl.scoring import Facts, Scorer, Weighting, marks_of
 from flwr_chainfl.serverapp.assessment import Assessment, assessment_message, read_marks
 from flwr_chainfl.serverapp.book import Book
@@ -24,6 +32,7 @@ from flwr_chainfl.serverapp.exchange import Aggregate, Exchange, Standing
 from flwr_chainfl.serverapp.phases import ask
 from flwr_chainfl.serverapp.relay import Opening, Relay, Revealed, address_order
 from flwr_chainfl.serverapp.round_log import RoundLog
+from flwr_chainfl.serverapp.sealing import Reader
 from flwr_chainfl.storage import Store, digest
 
 log = logging.getLogger("flwr")
@@ -59,6 +68,44 @@ class ChainRound:
     _reputations: dict[str, int] = field(default_factory=dict)
     _revealed: list[Revealed] = field(default_factory=list)
     _result: Result | None = None
+
+    def meet(self, nodes: Sequence[int]) -> list[int]:
+        """Ask the nodes whose key for sealed contents is not known for it; return those whose key is on the ledger."""
+        sealing = self.exchange.sealing
+        if sealing is None:
+            return list(nodes)
+        unknown = sealing.unknown(nodes)
+        messages = [
+            Message(
+                RecordDict({"config": write_terms(ConfigRecord(), self.terms, sealing.terms([]))}),
+                dst_node_id=node,
+                message_type=TYPE_KEY,
+            )
+            for node in unknown
+        ]
+        found: dict[int, tuple[Reader, KeyRequest]] = {}
+        with self.log.phase("keys"):
+            for reply in self._ask(messages, "no-key", "no reply to query.key in time"):
+                node = reply.metadata.src_node_id
+                try:
+                    found[node] = sealing.read_key(reply)
+                except ChainFLError as error:
+                    self.failed("no-key", node, str(error))
+        nodes_of = {reader.address: node for node, (reader, _) in sorted(found.items(), reverse=True)}
+        requests = [found[nodes_of[address]][1] for address in sorted(nodes_of, key=address_order)]
+
+        def refused(address: str, reason: str) -> None:
+            self.failed("no-key", nodes_of[address], reason)
+
+        with self.log.phase("ledger"):
+            taken = self.relay.register_keys(sealing.keys, requests, refused)
+        for address in taken:
+            try:
+                sealing.admit(nodes_of[address], found[nodes_of[address]][0])
+            except ChainFLError as error:
+                self.failed("no-key", nodes_of[address], str(error))
+        unknown = sealing.unknown(nodes)
+        return [node for node in nodes if node not in unknown]
 
     def accept(self, replies: Sequence[Message], *, asked: Sequence[int]) -> list[Contribution]:
         """Return the contributions that were committed and truly revealed, ascending by address.
@@ -98,6 +145,8 @@ class ChainRound:
                 node = reply.metadata.src_node_id
                 try:
                     requests.append(read_marks(reply, self.terms, assessors[node], columns))
+                    spent = reply.content.config_records[REPLY_RECORD].get("opening-seconds")
+                    self.log.spent("clients, opening", spent)
                 except ChainFLError as error:
                     self.failed("unusable-marks", node, str(error))
         with self.log.phase("ledger"):
@@ -227,6 +276,7 @@ class ChainRound:
                 self.failed("unusable-reply", node, str(error))
                 continue
             found[contribution.address] = contribution
+            self.log.spent("clients, sealing", reply.content.config_records[REPLY_RECORD].get("sealing-seconds"))
         ordered = [found[address] for address in sorted(found, key=address_order)]
         return self.alike(ordered, lambda c: c.reply, "unusable-reply")
 

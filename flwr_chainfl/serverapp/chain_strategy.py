@@ -20,7 +20,7 @@ from flwr_chainfl.crypto import Wallet
 from flwr_chainfl.errors import ConfigError, ParticipationError
 from flwr_chainfl.fixedpoint import WAD
 from flwr_chainfl.ledger import NOBODY, Ledger, Registry, Settings
-from flwr_chainfl.messages import RoundTerms, write_terms
+from flwr_chainfl.messages import RoundTerms, SealingTerms, write_terms
 from flwr_chainfl.record import RunRecord, earnings_table, write_plots
 from flwr_chainfl.rewards import Proportional, Schedule
 from flwr_chainfl.scoring import Scorer, Weighting
@@ -271,7 +271,10 @@ class ChainStrategy(Strategy):
             timeout=self._phase_timeout,
         )
         run.book.open_round(run.round.log)
-        outgoing = [self._with_terms(message, run.round.terms) for message in messages]
+        known = run.round.meet([message.metadata.dst_node_id for message in messages])
+        messages = [message for message in messages if message.metadata.dst_node_id in known]
+        sealing = self.exchange.sealing.terms(known) if self.exchange.sealing is not None else None
+        outgoing = [self._with_terms(message, run.round.terms, sealing) for message in messages]
         self._asked = [message.metadata.dst_node_id for message in outgoing]
         run.round.log.sent(outgoing)
         run.round.log.begin("train")
@@ -410,6 +413,8 @@ class ChainStrategy(Strategy):
             registry.authorise(relay.task.address)
         if source is not None:
             source.authorise(relay.task.address)
+        if self.exchange.sealing is not None:
+            self.exchange.sealing.open(relay, store)
         known = self.exchange.known_labels
         if known is not None and self._calibration_share > 0:
             self._calibration = Calibration(known, share=self._calibration_share, seed=self._seed)
@@ -420,6 +425,7 @@ class ChainStrategy(Strategy):
             "reputation": asdict(self._reputation) if self._reputation is not None else None,
             "admission": _admission_terms(self._admission, store),
             "scorer": {"contract": self.scorer.contract, "arguments": [str(a) for a in self.scorer.arguments]},
+            "assessment": self.assessment.terms() if self.assessment is not None else None,
             "weighting": self.weighting.as_dict() if self.weighting is not None else None,
             "schedule": {"contract": self.schedule.contract, "arguments": [str(a) for a in self.schedule.arguments]},
         }
@@ -516,17 +522,19 @@ class ChainStrategy(Strategy):
             clipped=self.exchange.clipped,
             signal_tasks=signals.tasks if signals is not None else 0,
             signal_levels=signals.levels if signals is not None else 0,
+            key_scheme=self.exchange.sealing.scheme if self.exchange.sealing is not None else "x25519",
             arrays_key=next((name for m in messages for name in m.content.array_records), "arrays"),
         )
 
-    def _with_terms(self, message: Message, terms: RoundTerms) -> Message:
+    def _with_terms(self, message: Message, terms: RoundTerms, sealing: SealingTerms | None = None) -> Message:
         """Give a Flower message a content of its own, with the protocol's terms and without an empty ArrayRecord."""
         key, config = next(iter(message.content.config_records.items()))
         node = message.metadata.dst_node_id
         consensus = self.exchange.consensus_terms(node)
         terms = replace(terms, member=self._live().book.member(node))
         content = RecordDict({name: record for name, record in message.content.items() if name != key and len(record)})
-        content[key] = write_terms(config, terms, *([consensus] if consensus is not None else []))
+        parts = [part for part in (consensus, sealing) if part is not None]
+        content[key] = write_terms(config, terms, *parts)
         message.content = content
         return message
 

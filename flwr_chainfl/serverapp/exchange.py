@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from flwr_chainfl.messages import ConsensusTerms
 from flwr_chainfl.serverapp.contribution import Contribution
+from flwr_chainfl.serverapp.sealing import Sealing
 from flwr_chainfl.signals import Signals
 from flwr_chainfl.storage import Store
 
@@ -85,6 +86,10 @@ class Exchange(Protocol):
     @property
     def signals(self) -> Signals | None:
         """How a weight update becomes a report; None where a report is something else."""
+
+    @property
+    def sealing(self) -> Sealing | None:
+        """For whom contents are sealed; None where they travel in the open."""
 
     @property
     def mismatch_hint(self) -> str:

@@ -77,6 +77,7 @@ class SoftLabels:
     report_kind = "labels"
     clipped = False
     signals = None
+    sealing = None
     mismatch_hint = ""
 
     def __init__(

@@ -9,11 +9,12 @@ from typing import Any
 from flwr.app import ArrayRecord, Message, RecordDict
 from flwr.serverapp.strategy import FedAvg, Strategy
 
-from flwr_chainfl.errors import CommitmentError, ReportShapeError
+from flwr_chainfl.errors import CommitmentError, ConfigError, ReportShapeError
 from flwr_chainfl.labels import MICRO
 from flwr_chainfl.messages import NUM_EXAMPLES, REPLY_RECORD, WEIGHTS, ConsensusTerms
 from flwr_chainfl.serverapp.contribution import Contribution
 from flwr_chainfl.serverapp.exchange import Aggregate, Standing, Surroundings
+from flwr_chainfl.serverapp.sealing import Sealing
 from flwr_chainfl.signals import Signals
 from flwr_chainfl.storage import Store, address
 from flwr_chainfl.weights import is_scaled_update, pack_weights, same_shapes, unpack_weights
@@ -32,6 +33,11 @@ class Weights:
         reveal, and a reply must be the committed update, shrunk. Default: a reply must be what was committed.
     keep_content : bool, optional
         Whether the clients' weights are stored. An audit of pay by sample count does not need them. Default: with signals.
+    sealing : Sealing, optional
+        Seals each client's weights for the other clients and the server, so that stores and onlookers do not see them.
+        Default: they travel in the open.
+    by_samples : bool
+        Whether the inner strategy weights by what clients say their number of examples is. Default: yes; no: all alike.
     signals : Signals, optional
         Reports quantised changes of parameters, for scorers of labels; they are revealed once all have committed. Default:
         reports the number of samples.
@@ -47,12 +53,18 @@ class Weights:
         *,
         clipped: bool = False,
         keep_content: bool | None = None,
+        sealing: Sealing | None = None,
+        by_samples: bool = True,
         signals: Signals | None = None,
     ) -> None:
+        if sealing is not None and clipped:
+            raise ConfigError("a wrapper cannot clip weights that are sealed; leave clipped or sealing out")
         self.flower = inner if inner is not None else FedAvg()
         self.clipped = clipped
         self.signals = signals
-        self._keep_content = keep_content if keep_content is not None else signals is not None
+        self.sealing = sealing
+        self._by_samples = by_samples
+        self._keep_content = keep_content if keep_content is not None else signals is not None or sealing is not None
         self._store: Store | None = None
         self._global = ArrayRecord()
 
@@ -77,6 +89,8 @@ class Weights:
             "exchange": self.name,
             "inner": type(self.flower).__name__,
             "clipped": self.clipped,
+            "by-samples": self._by_samples,
+            "sealing": None if self.sealing is None else self.sealing.keys.address,
             "signals": None if self.signals is None else asdict(self.signals),
         }
 
@@ -103,7 +117,12 @@ class Weights:
         """Every train message carries the global model, so there is nothing to remember."""
 
     def check_reply(self, contribution: Contribution) -> None:
-        """Take the weights out of the reply and check them against the global model."""
+        """Take the weights out of the reply and check them against the global model; sealed ones come with the reveal."""
+        if self.sealing is not None:
+            if contribution.reply.content.array_records:
+                raise ReportShapeError("the reply carries weights in the open; use the same flwr-chainfl version")
+            contribution.report = contribution.samples.to_bytes(8, "big")
+            return
         arrays = _weights(contribution.reply)
         same_shapes(arrays, self._global)
         if self.signals is None:
@@ -115,11 +134,18 @@ class Weights:
             contribution.cid = address(contribution.content)
 
     def check_reveal(self, contribution: Contribution) -> None:
-        """Where replies are clipped, check that this one is the committed update, shrunk."""
-        if not self.clipped:
+        """Where replies are clipped, check that this one is the committed update, shrunk; open what is sealed."""
+        if not self.clipped and self.sealing is None:
             return
         contribution.content = contribution.sent
         contribution.cid = address(contribution.content)
+        if self.sealing is not None:
+            opened = self.sealing.unseal(contribution)
+            same_shapes(opened, self._global)
+            if self.signals is not None:
+                contribution.report = self.signals.report(opened, self._global)
+            contribution.reply.content["arrays"] = opened
+            return
         committed = unpack_weights(contribution.content)
         same_shapes(committed, self._global)
         if self.signals is not None:
@@ -136,7 +162,9 @@ class Weights:
         contribution.sent = contribution.content = b""
 
     def judged(self, contribution: Contribution, store: Store) -> ArrayRecord | bytes:
-        """Show assessors the weights."""
+        """Show assessors the weights, or the envelope as the store has it."""
+        if self.sealing is not None:
+            return store.get(contribution.cid)
         return _weights(contribution.reply)
 
     @property
@@ -148,9 +176,11 @@ class Weights:
         """Let the inner strategy aggregate the accepted replies."""
         counted = {c.address: standing.contributions.get(c.address, 0) for c in accepted} if standing.contributions else {}
         replies = [_plain(contribution.reply) for contribution in accepted]
-        if counted:
-            key = str(getattr(self.flower, "weighted_by_key", NUM_EXAMPLES))
-            for contribution, reply in zip(accepted, replies, strict=True):
+        key = str(getattr(self.flower, "weighted_by_key", NUM_EXAMPLES))
+        for contribution, reply in zip(accepted, replies, strict=True):
+            if not self._by_samples:
+                _weigh(reply, key, 1)
+            if counted:
                 _scale(reply, key, counted[contribution.address])
         arrays, metrics = self.flower.aggregate_train(server_round, replies)
         reference = None
@@ -173,6 +203,12 @@ def _scale(reply: Message, key: str, weight: int) -> None:
         value = record[key]
         assert isinstance(value, (int, float))
         record[key] = value * weight / MICRO
+
+
+def _weigh(reply: Message, key: str, value: int) -> None:
+    """Set the metric that the inner strategy weights by."""
+    for record in reply.content.metric_records.values():
+        record[key] = value
 
 
 def _plain(reply: Message) -> Message:
