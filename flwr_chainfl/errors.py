@@ -5,6 +5,7 @@
     ChainFLError
     ├── ConfigError (ValueError)            an unknown or impossible setting
     ├── ParticipationError                  too few clients came, in the time given
+    │   └── TooFewForRolesError             too few members for a worker, a validator and a miner
     ├── ReportError (ValueError)            what a participant sent cannot be used
     │   ├── ReportShapeError                shapes disagree, or a label is no class
     │   ├── SoftLabelError                  not a distribution over the classes
@@ -52,6 +53,10 @@ class ConfigError(ChainFLError, ValueError):
 
 class ParticipationError(ChainFLError):
     """Too few clients came, in the time given."""
+
+
+class TooFewForRolesError(ParticipationError):
+    """Too few members for a worker, a validator and a miner."""
 
 
 class ReportError(ChainFLError, ValueError):

@@ -1,6 +1,7 @@
 """Reports to integer scores."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from flwr_chainfl.errors import ConfigError
 from flwr_chainfl.scoring.contribution_weights import AboveChance, Softmax, Weighting, weighting_of
@@ -12,6 +13,8 @@ from flwr_chainfl.scoring.correlated_agreement import (
 from flwr_chainfl.scoring.output_agreement import OutputAgreement, output_agreement
 from flwr_chainfl.scoring.pairing import draw_pairs
 from flwr_chainfl.scoring.peer_truth_serum import PeerTruthSerum, chance_level, peer_truth_serum
+from flwr_chainfl.scoring.proxy_vote import ProxyVote
+from flwr_chainfl.scoring.role_reward import RoleReward
 from flwr_chainfl.scoring.sample_count import SampleCount
 from flwr_chainfl.scoring.scorer import Facts, Scored, Scorer
 from flwr_chainfl.scoring.weighted_peer_truth_serum import WeightedPeerTruthSerum
@@ -24,6 +27,9 @@ _SCORERS: dict[str, Callable[..., Scorer]] = {
         classes=int(classes), tasks=int(tasks), peers=int(peers), deviations=int(deviations)
     ),
     "PeerTruthSerumScorer": lambda classes, tasks: PeerTruthSerum(classes=int(classes), tasks=int(tasks)),
+    "RoleRewardScorer": lambda unit, gain_unit, threshold, inner=None: RoleReward(
+        unit=int(unit), gain_unit=int(gain_unit), vote=ProxyVote(threshold=int(threshold)), inner=inner
+    ),
     "SampleCountScorer": SampleCount,
     "WeightedPeerTruthSerumScorer": lambda classes, tasks, deviations: WeightedPeerTruthSerum(
         classes=int(classes), tasks=int(tasks), deviations=int(deviations)
@@ -31,14 +37,18 @@ _SCORERS: dict[str, Callable[..., Scorer]] = {
 }
 
 
-def scorer_of(contract: str, arguments: Sequence[str]) -> Scorer:
+def scorer_of(contract: str, arguments: Sequence[str], inner: Mapping[str, Any] | None = None) -> Scorer:
     """Return the scorer whose twin is a contract with these constructor arguments.
+
+    inner: contract and arguments of the scorer that it wraps, None for none
 
     Raises ConfigError when there is none.
     """
     if contract not in _SCORERS:
         raise ConfigError(f"no scorer is the twin of {contract!r}; known contracts: {', '.join(sorted(_SCORERS))}")
-    return _SCORERS[contract](*arguments)
+    if inner is None:
+        return _SCORERS[contract](*arguments)
+    return _SCORERS[contract](*arguments, inner=scorer_of(**inner))
 
 
 __all__ = [
@@ -47,6 +57,8 @@ __all__ = [
     "Facts",
     "OutputAgreement",
     "PeerTruthSerum",
+    "ProxyVote",
+    "RoleReward",
     "SampleCount",
     "Scored",
     "Scorer",
