@@ -38,6 +38,12 @@ TYPE_JOIN = "query.join"
 TYPE_DECODER = "query.decoder"
 """Message type that asks for a decoder trained on the client's data, and for its class histogram."""
 
+TYPE_REVIEW = "evaluate.review"
+"""Message type that asks a worker to judge the others' contributions on its own data."""
+
+TYPE_VOTE = "evaluate.vote"
+"""Message type that asks a validator to judge the workers' contributions on its own data."""
+
 NUM_EXAMPLES = "num-examples"
 """The metric that Flower weights by."""
 
@@ -60,7 +66,7 @@ class RoundTerms:
     allowed; clipped: whether the reveal must carry the weights again; arrays_key: name of the ArrayRecord that
     the user's functions expect; member: the address that this node takes part with as a member of the task, so that
     its reply need not ask to join, empty where it is none yet; signal_tasks, signal_levels: of the report of a weight update, 0 where the report is
-    the number of samples
+    the number of samples; key_scheme: of the throw-away keys of simulated participants
     """
 
     exchange: str
@@ -80,6 +86,7 @@ class RoundTerms:
     member: str = ""
     signal_tasks: int = 0
     signal_levels: int = 0
+    key_scheme: str = "x25519"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,10 +137,26 @@ class DecoderTerms:
     seed: int
 
 
-Terms = TypeVar("Terms", RoundTerms, ConsensusTerms, DecoderTerms)
+@dataclass(frozen=True, kw_only=True)
+class AssessmentTerms:
+    """What an assessor is to judge, in a message with its subjects' contributions.
+
+    subjects: checksummed addresses, ascending; the task's own stands for the reference that the round began with;
+    envelopes: of each that is sealed, empty bytes where an ArrayRecord of its address carries it; metric: the evaluation
+    metric that is the mark, from 0 to 1
+    """
+
+    subjects: list[str]
+    envelopes: list[bytes]
+    metric: str
 
 
-def write_terms(config: ConfigRecord, *terms: RoundTerms | ConsensusTerms | DecoderTerms) -> ConfigRecord:
+Terms = TypeVar("Terms", RoundTerms, ConsensusTerms, DecoderTerms, AssessmentTerms)
+
+
+def write_terms(
+    config: ConfigRecord, *terms: RoundTerms | ConsensusTerms | DecoderTerms | AssessmentTerms
+) -> ConfigRecord:
     """Return a copy of a ConfigRecord with the terms' fields added."""
     merged = ConfigRecord(dict(config.items()))
     for part in terms:
@@ -201,8 +224,10 @@ def payload_bytes(content: RecordDict) -> int:
     return total
 
 
-def only_metrics(content: RecordDict, *, key: str = NUM_EXAMPLES) -> MetricRecord:
+def only_metrics(content: RecordDict, *, key: str = NUM_EXAMPLES, finite: bool = True) -> MetricRecord:
     """Return the one MetricRecord of a reply, with a usable number of examples.
+
+    finite: whether the other metrics have to be finite
 
     Raises ReportError when there is not exactly one, or its weight is missing, not finite or negative.
     """
@@ -212,7 +237,7 @@ def only_metrics(content: RecordDict, *, key: str = NUM_EXAMPLES) -> MetricRecor
     weight = records[0].get(key)
     if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not np.isfinite(weight) or weight < 0:
         raise ReportError(f"the reply's metric {key!r} is {weight!r}; a number of examples, 0 or more, is needed")
-    for name, value in records[0].items():
+    for name, value in records[0].items() if finite else ():
         if not np.all(np.isfinite(value)):
             raise ReportError(f"the reply's metric {name!r} is {value!r}; metrics must be finite")
     return records[0]

@@ -12,10 +12,11 @@ from flwr.clientapp.typing import Mod
 from numpy.typing import NDArray
 
 from flwr_chainfl.admission import read_invitation
+from flwr_chainfl.clientapp.assessment import assess
 from flwr_chainfl.clientapp.contribution import Contribution, contribute, request_to_join, reveal
 from flwr_chainfl.clientapp.decoder import PrivateData, train_decoder
 from flwr_chainfl.clientapp.soft_labels import SoftLabelClient
-from flwr_chainfl.crypto import Wallet
+from flwr_chainfl.crypto import EncryptionKey, Wallet
 from flwr_chainfl.errors import ConfigError, ReportError
 from flwr_chainfl.fixedpoint import from_wad, to_wad
 from flwr_chainfl.messages import (
@@ -25,6 +26,7 @@ from flwr_chainfl.messages import (
     TYPE_JOIN,
     TYPE_REVEAL,
     WEIGHTS,
+    AssessmentTerms,
     ConsensusTerms,
     DecoderTerms,
     RoundTerms,
@@ -41,6 +43,9 @@ if TYPE_CHECKING:
 
 KEYSTORE_KEY = "keystore"
 """Key of the SuperNode's node-config with the path of the participant's keystore file."""
+
+ENCRYPTION_KEY = "encryption-key"
+"""Key of the SuperNode's node-config with the path of the file with the participant's key for sealed contents."""
 
 STAKE_KEY = "stake"
 """Key of the SuperNode's node-config with the participant's stake, in tokens."""
@@ -111,6 +116,7 @@ class ChainClientApp(ClientApp):
         self._private_data = private_data
         self._soft_labels = SoftLabelClient(model, public_set, predict)
         self._wallets: dict[str, Wallet] = {}
+        self._encryption_keys: dict[str, EncryptionKey] = {}
 
     def __call__(self, message: Message, context: Context) -> Message:
         """Execute the app: the protocol around the registered functions."""
@@ -128,10 +134,17 @@ class ChainClientApp(ClientApp):
             return Message(self._join(context, terms), reply_to=message)
         key, config = configs[0]
         consensus = read_terms(ConsensusTerms, config)
+        wanted = read_terms(AssessmentTerms, config)
         message.content[key] = without_terms(config)
         category = message.metadata.message_type.split(".")[0]
         if category == "train":
             return self._train(message, context, terms, consensus)
+        if wanted is not None:
+            marks = assess(
+                super().__call__, message, context, self._wallet(context, terms), terms, wanted,
+                key=lambda: self._encryption_key(context, terms),
+            )
+            return Message(marks, reply_to=message)
         if consensus is None:
             return super().__call__(message, context)
         return self._soft_labels.evaluate(super().__call__, message, context, terms, consensus)
@@ -231,6 +244,20 @@ class ChainClientApp(ClientApp):
             self._wallets[str(path)] = Wallet.from_keystore(str(path))
         return self._wallets[str(path)]
 
+    def _encryption_key(self, context: Context, terms: RoundTerms) -> EncryptionKey:
+        path = context.node_config.get(ENCRYPTION_KEY)
+        if path is None:
+            if not terms.simulated:
+                raise ConfigError(
+                    f"this node has no key for sealed contents: make one with EncryptionKey.create_file, and start its "
+                    f"SuperNode with --node-config '{ENCRYPTION_KEY}=\"PATH\"'"
+                )
+            name = str(context.node_config.get("partition-id", context.node_id))
+            return EncryptionKey.derived(max(terms.seed, 0), f"participant {name}", terms.key_scheme)
+        if str(path) not in self._encryption_keys:
+            self._encryption_keys[str(path)] = EncryptionKey.from_file(str(path))
+        return self._encryption_keys[str(path)]
+
 
 def _samples(content: RecordDict) -> int:
     """Return the number of examples that the user's train function reports."""
@@ -239,4 +266,4 @@ def _samples(content: RecordDict) -> int:
     return int(value)
 
 
-__all__ = ["INVITATION_KEY", "KEYSTORE_KEY", "STAKE_KEY", "ChainClientApp"]
+__all__ = ["ENCRYPTION_KEY", "INVITATION_KEY", "KEYSTORE_KEY", "STAKE_KEY", "ChainClientApp"]

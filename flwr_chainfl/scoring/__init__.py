@@ -10,6 +10,7 @@ from flwr_chainfl.scoring.correlated_agreement import (
     correlated_agreement,
     most_bonus_tasks,
 )
+from flwr_chainfl.scoring.marks import marks_of
 from flwr_chainfl.scoring.output_agreement import OutputAgreement, output_agreement
 from flwr_chainfl.scoring.pairing import draw_pairs
 from flwr_chainfl.scoring.peer_truth_serum import PeerTruthSerum, chance_level, peer_truth_serum
@@ -68,6 +69,7 @@ __all__ = [
     "chance_level",
     "correlated_agreement",
     "draw_pairs",
+    "marks_of",
     "most_bonus_tasks",
     "output_agreement",
     "peer_truth_serum",

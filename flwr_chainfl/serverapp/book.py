@@ -85,7 +85,10 @@ class Book:
         self._rounds.append(log)
 
     def enter(self, log: RoundLog, revealed: Sequence[Revealed], contents: Mapping[str, str]) -> None:
-        """Enter a round's contributions; contents: CID by address, of those that were exchanged."""
+        """Enter what participants did in a round; contents: CID by address, of those that were exchanged.
+
+        Who assessed without contributing has an empty report.
+        """
         log.contributions = [
             {
                 "address": one.participant,

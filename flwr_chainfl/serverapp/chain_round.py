@@ -14,9 +14,10 @@ from flwr.serverapp import Grid
 from flwr_chainfl.admission import Admission
 from flwr_chainfl.crypto import calibration_commitment
 from flwr_chainfl.errors import ChainFLError, CommitmentError, ReusedSaltError
-from flwr_chainfl.ledger import NO_HASH, JoinRequest, Result, Reveal, TaskStatus
+from flwr_chainfl.ledger import NO_HASH, JoinRequest, Result, Reveal, ScoreRequest, TaskStatus
 from flwr_chainfl.messages import TYPE_JOIN, TYPE_REVEAL, RoundTerms, only_metrics, write_terms
-from flwr_chainfl.scoring import Facts, Scorer, Weighting
+from flwr_chainfl.scoring import Facts, Scorer, Weighting, marks_of
+from flwr_chainfl.serverapp.assessment import Assessment, assessment_message, read_marks
 from flwr_chainfl.serverapp.book import Book
 from flwr_chainfl.serverapp.contribution import Contribution, read_contribution, read_join, read_reveal
 from flwr_chainfl.serverapp.exchange import Aggregate, Exchange, Standing
@@ -34,7 +35,7 @@ Item = TypeVar("Item")
 class ChainRound:
     """A round of a ChainStrategy. A client that fails costs only itself: it becomes an event of the round.
 
-    admission: who may join, None for everybody; calibration: the round's items and their salt; mint: token units of the test token that a newcomer is given, 0 for a token that is worth something;
+    assessment: who judges, None for nobody; admission: who may join, None for everybody; calibration: the round's items and their salt; mint: token units of the test token that a newcomer is given, 0 for a token that is worth something;
     extend: token units that a round that was not planned is funded with, 0 where all are;
     timeout: seconds to wait for the replies of a phase
     """
@@ -47,6 +48,7 @@ class ChainRound:
     store: Store
     exchange: Exchange
     scorer: Scorer
+    assessment: Assessment | None
     admission: Admission | None
     weighting: Weighting | None
     calibration: Opening
@@ -76,6 +78,32 @@ class ChainRound:
         with self.log.phase("ledger"):
             return self._bring_reveals(committed, openings)
 
+    def assess(self, accepted: Sequence[Contribution]) -> None:
+        """Ask the assessors for marks on what was accepted, and bring those that come to the ledger."""
+        if self.assessment is None or not accepted:
+            return
+        judged = {c.address: self.exchange.judged(c, self.store) for c in accepted}
+        reference = self.exchange.reference if self.assessment.judges_reference else None
+        roles = self.relay.task.roles_of(self.log.ledger_round)
+        assessors = {self.book.node(address): address for address in self.assessment.assessors(list(judged), roles)}
+        messages = [
+            message
+            for node, address in sorted((n, a) for n, a in assessors.items() if n is not None)
+            if (message := assessment_message(self.assessment, self.terms, node, address, judged, reference)) is not None
+        ]
+        columns = sorted([*judged, *([self.terms.task] if reference is not None else [])], key=address_order)
+        requests: list[ScoreRequest] = []
+        with self.log.phase("assess"):
+            for reply in self._ask(messages, "no-marks", f"no reply to {self.assessment.message_type} in time"):
+                node = reply.metadata.src_node_id
+                try:
+                    requests.append(read_marks(reply, self.terms, assessors[node], columns))
+                except ChainFLError as error:
+                    self.failed("unusable-marks", node, str(error))
+        with self.log.phase("ledger"):
+            requests.sort(key=lambda request: address_order(request.participant))
+            self.relay.assess(self.log.ledger_round, requests, self._refusal("marks-refused"))
+
     def aggregate(self, server_round: int, accepted: Sequence[Contribution]) -> Aggregate:
         """Let the exchange aggregate what was accepted; nothing was: nothing changes."""
         with self.log.phase("aggregate"):
@@ -100,22 +128,39 @@ class ChainRound:
             seed = self.relay.seed(self.log.ledger_round)
             if seed is None:
                 return
+            given = self._marks()
+            acted = sorted({one.participant for one in revealed} | set(given), key=address_order)
+            reports = {one.participant: one.report for one in revealed}
             facts = Facts(
-                samples=[self.book.samples(one.participant) for one in revealed],
+                samples=[self.book.samples(participant) for participant in acted],
                 calibration=self.calibration.items,
                 seed=seed,
+                marks=marks_of(acted, given, reference=self.terms.task) if given else (),
             )
-            scored = self.scorer.score([one.report for one in revealed], facts)
+            scored = self.scorer.score([reports.get(participant, b"") for participant in acted], facts)
             for kind, note in scored.notes if revealed else ():
                 log.warning("%s", note)
                 self.log.event(kind, None, note)
             self._result = Result(
-                participants=tuple(one.participant for one in revealed),
+                participants=tuple(acted),
                 scores=tuple(scored.scores),
                 qualities=tuple(scored.qualities),
                 calibration=self.calibration.items,
             )
             self.log.seed = facts.seed.hex()
+
+    def _marks(self) -> dict[str, dict[str, int]]:
+        """Return what the ledger has of this round's marks, WAD by subject, by assessor; and note them."""
+        if self.assessment is None:
+            return {}
+        given = {
+            one.participant: dict(zip(one.subjects, one.scores, strict=True))
+            for one in self.relay.task.submissions(self.log.ledger_round)
+        }
+        self.log.marks = {
+            assessor: {subject: str(score) for subject, score in marks.items()} for assessor, marks in given.items()
+        }
+        return given
 
     def settle(self, accepted: Sequence[Contribution], aggregate: Aggregate) -> None:
         """Post the scores, and pay what can be paid by now; a round that has none is void."""
@@ -132,7 +177,9 @@ class ChainRound:
                 self._give_up(revealed, contents)
                 return
             self.log.calibration = self.calibration.items.hex() if revealed else ""
-            self.book.score(self.log, revealed, result, contents)
+            by_address = {one.participant: one for one in revealed}
+            acted = [by_address.get(p) or Revealed(p, NO_HASH, b"") for p in result.participants]
+            self.book.score(self.log, acted, result, contents)
             self.relay.post(self.log.ledger_round, revealed, result, calibration=self.calibration)
             embedded = self.relay.ledger.chain.url == "embedded"  # its clock moves when asked to
             self.book.pay(self.relay.settle(wait=embedded))

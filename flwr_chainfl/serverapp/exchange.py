@@ -124,5 +124,12 @@ class Exchange(Protocol):
     def keep(self, contribution: Contribution, store: Store) -> None:
         """Store what an audit and the aggregation need of a contribution, and let go of the rest."""
 
+    def judged(self, contribution: Contribution, store: Store) -> ArrayRecord | bytes:
+        """Return what assessors are brought of an accepted contribution: the model, or an envelope that they open."""
+
+    @property
+    def reference(self) -> ArrayRecord:
+        """The model that the round began with, which assessors may have to judge, too."""
+
     def aggregate(self, server_round: int, accepted: Sequence[Contribution], standing: Standing) -> Aggregate:
         """Aggregate the accepted contributions, ascending by address."""

@@ -15,7 +15,8 @@ from flwr_chainfl.messages import only_metrics, payload_bytes
 class RoundLog:
     """One round as it goes.
 
-    number: Flower's round; ledger_round: the ledger's, 0 while there is none; gas: by operation
+    number: Flower's round; ledger_round: the ledger's, 0 while there is none; marks: WAD by subject, by assessor;
+    gas: by operation
     """
 
     def __init__(self, number: int) -> None:
@@ -30,6 +31,7 @@ class RoundLog:
         self.weights: dict[str, int] = {}
         self.reputations: dict[str, int] = {}
         self.contributions: list[dict[str, Any]] = []
+        self.marks: dict[str, dict[str, str]] = {}
         self.evaluations: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = []
         self.gas: dict[str, int] = {}
@@ -98,4 +100,5 @@ class RoundLog:
             "seed": self.seed or None,
             "evaluations": self.evaluations,
             "contributions": self.contributions,
+            "marks": self.marks,
         }

@@ -259,6 +259,15 @@ class SoftLabels:
         self._reports[contribution.node] = (contribution.round_number, contribution.cid)
         contribution.sent = contribution.content = b""
 
+    def judged(self, contribution: Contribution, store: Store) -> ArrayRecord | bytes:
+        """Soft labels are no model that could be evaluated."""
+        raise ConfigError("soft labels cannot be judged by an assessment of models; leave it out, or exchange Weights")
+
+    @property
+    def reference(self) -> ArrayRecord:
+        """The student that the round began with."""
+        raise ConfigError("soft labels cannot be judged by an assessment of models; leave it out, or exchange Weights")
+
     def aggregate(self, server_round: int, accepted: Sequence[Contribution], standing: Standing) -> Aggregate:
         """Form the consensus and teach it to the student."""
         from flwr_chainfl import distillation

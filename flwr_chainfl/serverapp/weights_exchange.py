@@ -135,6 +135,15 @@ class Weights:
             store.put(contribution.content)
         contribution.sent = contribution.content = b""
 
+    def judged(self, contribution: Contribution, store: Store) -> ArrayRecord | bytes:
+        """Show assessors the weights."""
+        return _weights(contribution.reply)
+
+    @property
+    def reference(self) -> ArrayRecord:
+        """The global model that the round began with."""
+        return self._global
+
     def aggregate(self, server_round: int, accepted: Sequence[Contribution], standing: Standing) -> Aggregate:
         """Let the inner strategy aggregate the accepted replies."""
         counted = {c.address: standing.contributions.get(c.address, 0) for c in accepted} if standing.contributions else {}
