@@ -4,7 +4,7 @@ from importlib import import_module
 import pytest
 
 MODULES = [
-    "clientapp.soft_labels", "distillation.defense", "draws", "fixedpoint", "labels.binary_log", "labels.calibration", "labels.codec",
+    "clientapp.soft_labels", "distillation.defense", "draws", "exact_mean", "fixedpoint", "labels.binary_log", "labels.calibration", "labels.codec",
     "labels.consensus", "labels.correction", "labels.histogram", "labels.label_format", "labels.qualities",
     "labels.quantization", "labels.single_vote", "labels.soft_consensus", "labels.votes", "reputation",
     "rewards.by_role", "rewards.schedules", "rewards.split", "scoring.contribution_weights", "scoring.correlated_agreement", "scoring.output_agreement", "scoring.pairing",

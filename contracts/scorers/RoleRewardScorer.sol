@@ -8,7 +8,8 @@ import {IScorer} from "../interfaces/IScorer.sol";
 
 /// @title Scores workers by what the validators accepted, validators by their votes, miners by what they sealed.
 /// @notice A validator votes against a worker when its mark is more than a threshold below the mark of what the round
-///         began with; a worker is accepted unless more vote against it than for it. Where an inner scorer is named it
+///         began with; a worker is accepted unless more vote against it than for it, or
+///         nobody votes on it while others are voted on. Where an inner scorer is named it
 ///         scores the accepted workers' reports, and the others' count as not published; otherwise a report is a sample
 ///         count. The quality of a worker that is not accepted is 0, a validator's is the share of its votes that went
 ///         with the outcome.
@@ -152,6 +153,7 @@ contract RoleRewardScorer is IScorer {
         (tally.cast, tally.agreed) = (new uint256[](n), new uint256[](n));
         uint256[] memory votes = new uint256[](n);
         uint256[] memory negatives = new uint256[](n);
+        bool anybody;
         for (uint256 i; i < n; ++i) {
             if (!_judged(facts, i, n)) continue;
             ++tally.assessed;
@@ -161,12 +163,13 @@ contract RoleRewardScorer is IScorer {
                 ++tally.marked[i];
                 if (marks[n] == 0) continue;
                 ++tally.cast[i];
+                anybody = true;
                 ++votes[j];
                 if (_isNegative(marks[n], marks[j])) ++negatives[j];
             }
         }
         for (uint256 j; j < n; ++j) {
-            tally.accepted[j] = facts.roles[j] == WORKER && 2 * negatives[j] <= votes[j];
+            tally.accepted[j] = facts.roles[j] == WORKER && 2 * negatives[j] <= votes[j] && (votes[j] > 0 || !anybody);
         }
         for (uint256 i; i < n; ++i) {
             if (tally.cast[i] == 0) continue;

@@ -38,8 +38,9 @@ class ProxyVote:
 
     Raises ConfigError when the threshold is not from 0 to 1.
     Source: docs/protocols/role-rotation.md, "Votes"; VBFL, arXiv 2101.03300.
-    Choice: where nobody votes on a worker it is accepted, as the rule says to the letter: silent validators must not
-    exclude workers. A validator that gave the reference no mark casts no votes.
+    Choice: a worker on which nobody votes, though validators vote on others, is not accepted: nobody could evaluate what it
+    sent, or it sent it to nobody. Where nobody votes at all, all are accepted, so that silent validators exclude nobody.
+    A validator that gave the reference no mark casts no votes.
     """
 
     threshold: int = 8 * WAD // 100
@@ -63,10 +64,11 @@ class ProxyVote:
         rows = validators_marks(facts)
         workers = workers_of(facts)
         votes = {i: {j: self.is_negative(row[n], row[j]) for j in workers if row[j] and row[n]} for i, row in rows.items()}
+        anybody = any(votes.values())
         accepted = [False] * n
         for j in workers:
             cast = [vote[j] for vote in votes.values() if j in vote]
-            accepted[j] = 2 * sum(cast) <= len(cast)
+            accepted[j] = 2 * sum(cast) <= len(cast) and (bool(cast) or not anybody)
         tally = Tally(accepted, [0] * n, [0] * n, [0] * n)
         for i, row in rows.items():
             tally.marked[i] = sum(1 for j in workers if row[j])

@@ -12,6 +12,7 @@ from flwr.app import ConfigRecord, Message, RecordDict
 from flwr.serverapp import Grid
 
 from flwr_chainfl.admission import Admission
+from flwr_chainfl.consensus import Standing
 from flwr_chainfl.crypto import calibration_commitment
 from flwr_chainfl.errors import ChainFLError, CommitmentError, ReusedSaltError
 from flwr_chainfl.ledger import NO_HASH, JoinRequest, Result, Reveal, ScoreRequest, TaskStatus
@@ -20,7 +21,7 @@ from flwr_chainfl.scoring import Facts, Scorer, Weighting, marks_of
 from flwr_chainfl.serverapp.assessment import Assessment, assessment_message, read_marks
 from flwr_chainfl.serverapp.book import Book
 from flwr_chainfl.serverapp.contribution import Contribution, read_contribution, read_join, read_reveal
-from flwr_chainfl.serverapp.exchange import Aggregate, Exchange, Standing
+from flwr_chainfl.serverapp.exchange import Aggregate, Exchange
 from flwr_chainfl.serverapp.phases import ask
 from flwr_chainfl.serverapp.relay import Opening, Relay, Revealed, address_order
 from flwr_chainfl.serverapp.round_log import RoundLog

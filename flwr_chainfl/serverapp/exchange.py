@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,6 +13,7 @@ from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Strategy
 from numpy.typing import NDArray
 
+from flwr_chainfl.consensus import Standing
 from flwr_chainfl.messages import ConsensusTerms
 from flwr_chainfl.serverapp.contribution import Contribution
 from flwr_chainfl.signals import Signals
@@ -33,19 +34,6 @@ class Aggregate:
     weights: dict[str, int] = field(default_factory=dict)
     consensus: str | None = None
     reference: str | None = None
-
-
-@dataclass(frozen=True)
-class Standing:
-    """What a round's aggregation takes into account besides the contributions.
-
-    reputations: WAD by address, empty where none are kept; calibration: items, empty for none; contributions: what each
-    counts by what it scored, MICRO by address, empty where all count alike
-    """
-
-    reputations: Mapping[str, int] = field(default_factory=dict)
-    calibration: bytes = b""
-    contributions: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

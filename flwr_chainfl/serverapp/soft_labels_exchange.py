@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from flwr_chainfl import labels
 from flwr_chainfl.config import require
+from flwr_chainfl.consensus import ConsensusRule, Memory, Standing
 from flwr_chainfl.errors import ConfigError, ModelError, PublicSetError, ReportError
 from flwr_chainfl.messages import (
     REFERENCE_CONSENSUS,
@@ -23,9 +24,8 @@ from flwr_chainfl.messages import (
     pack_array,
 )
 from flwr_chainfl.serverapp.calibration import UNKNOWN
-from flwr_chainfl.serverapp.consensus import ConsensusRule, Memory
 from flwr_chainfl.serverapp.contribution import Contribution
-from flwr_chainfl.serverapp.exchange import Aggregate, Standing, Surroundings
+from flwr_chainfl.serverapp.exchange import Aggregate, Surroundings
 from flwr_chainfl.serverapp.pseudo_public import PseudoPublic, generate
 from flwr_chainfl.storage import Store, address
 
@@ -318,11 +318,6 @@ class SoftLabels:
             f"the reveal is coded against {contribution.reference!r}, which the server does not have; code it against "
             f"nothing, {REFERENCE_CONSENSUS!r} or the last accepted {REFERENCE_REPORT!r}"
         )
-
-
-def rule_of(terms: Mapping[str, Any]) -> ConsensusRule:
-    """Return the consensus rule that a task's terms name."""
-    return ConsensusRule(classes=terms["classes"], **terms["consensus"])
 
 
 def _known(known: ArrayLike | None, tasks: int, classes: int) -> NDArray[np.uint8] | None:

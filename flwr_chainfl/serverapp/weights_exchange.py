@@ -9,11 +9,12 @@ from typing import Any
 from flwr.app import ArrayRecord, Message, RecordDict
 from flwr.serverapp.strategy import FedAvg, Strategy
 
+from flwr_chainfl.consensus import Standing
 from flwr_chainfl.errors import CommitmentError, ReportShapeError
 from flwr_chainfl.labels import MICRO
 from flwr_chainfl.messages import NUM_EXAMPLES, REPLY_RECORD, WEIGHTS, ConsensusTerms
 from flwr_chainfl.serverapp.contribution import Contribution
-from flwr_chainfl.serverapp.exchange import Aggregate, Standing, Surroundings
+from flwr_chainfl.serverapp.exchange import Aggregate, Surroundings
 from flwr_chainfl.signals import Signals
 from flwr_chainfl.storage import Store, address
 from flwr_chainfl.weights import is_scaled_update, pack_weights, same_shapes, unpack_weights

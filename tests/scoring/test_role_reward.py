@@ -40,8 +40,11 @@ def test_as_many_positive_as_negative_votes_accept_and_more_negative_ones_do_not
     assert not ProxyVote().tally(_facts(roles, {**rows, 3: [0, None, None, None, 50]})).accepted[0]
 
 
-def test_whom_nobody_votes_on_is_accepted() -> None:
+def test_whom_nobody_votes_on_is_accepted_only_where_nobody_votes_at_all() -> None:
     assert ProxyVote().tally(_facts([WORKER, VALIDATOR], {1: [0, None, None]})).accepted == [True, False]
+    roles = [WORKER, WORKER, VALIDATOR]
+    assert ProxyVote().tally(_facts(roles, {2: [50, None, None, 50]})).accepted == [True, False, False]
+    assert ProxyVote().tally(_facts(roles, {})).accepted == [True, True, False]
 
 
 def test_units_by_role_as_the_formula_says() -> None:
