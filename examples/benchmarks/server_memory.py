@@ -17,6 +17,7 @@ from flwr.app import ConfigRecord, Message, MetricRecord, RecordDict
 
 from examples.benchmarks.models import make_model
 from flwr_chainfl import FolderStore, SoftLabels
+from flwr_chainfl.consensus import Standing
 from flwr_chainfl.crypto import Signature
 from flwr_chainfl.labels import LabelFormat
 from flwr_chainfl.ledger import CommitRequest, JoinRequest

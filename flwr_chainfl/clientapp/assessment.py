@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from flwr.app import ArrayRecord, ConfigRecord, Context, Message, RecordDict
 
@@ -58,6 +58,11 @@ def assess(
         marks[subject] = _mark(reply, wanted.metric)
     if not marks:
         raise ReportError(f"none of {len(wanted.subjects)} contributions could be judged; the last error: {failure}")
+    return signed_marks(wallet, terms, marks)
+
+
+def signed_marks(wallet: Wallet, terms: RoundTerms, marks: Mapping[str, int]) -> RecordDict:
+    """Return marks with a signature over all of them; marks: WAD by subject, ascending by address."""
     statement = {
         "participant": wallet.address,
         "round": terms.round_number,
@@ -120,4 +125,4 @@ def _mark(reply: Message, metric: str) -> int:
     return to_wad(float(value))
 
 
-__all__ = ["assess"]
+__all__ = ["assess", "signed_marks"]

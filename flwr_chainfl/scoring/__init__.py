@@ -13,6 +13,7 @@ from flwr_chainfl.scoring.correlated_agreement import (
 from flwr_chainfl.scoring.marks import marks_of
 from flwr_chainfl.scoring.output_agreement import OutputAgreement, output_agreement
 from flwr_chainfl.scoring.pairing import draw_pairs
+from flwr_chainfl.scoring.peer_review import PeerReviewScore, peer_review
 from flwr_chainfl.scoring.peer_truth_serum import PeerTruthSerum, chance_level, peer_truth_serum
 from flwr_chainfl.scoring.proxy_vote import ProxyVote
 from flwr_chainfl.scoring.role_reward import RoleReward
@@ -26,6 +27,9 @@ _SCORERS: dict[str, Callable[..., Scorer]] = {
     ),
     "OutputAgreementScorer": lambda classes, tasks, peers, deviations: OutputAgreement(
         classes=int(classes), tasks=int(tasks), peers=int(peers), deviations=int(deviations)
+    ),
+    "PeerReviewScorer": lambda threshold, tolerant: PeerReviewScore(
+        threshold=int(threshold), tolerant=str(tolerant) == "True"
     ),
     "PeerTruthSerumScorer": lambda classes, tasks: PeerTruthSerum(classes=int(classes), tasks=int(tasks)),
     "RoleRewardScorer": lambda unit, gain_unit, threshold, inner=None: RoleReward(
@@ -57,6 +61,7 @@ __all__ = [
     "CorrelatedAgreement",
     "Facts",
     "OutputAgreement",
+    "PeerReviewScore",
     "PeerTruthSerum",
     "ProxyVote",
     "RoleReward",
@@ -72,6 +77,7 @@ __all__ = [
     "marks_of",
     "most_bonus_tasks",
     "output_agreement",
+    "peer_review",
     "peer_truth_serum",
     "scorer_of",
     "weighting_of",

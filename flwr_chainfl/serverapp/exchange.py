@@ -119,5 +119,18 @@ class Exchange(Protocol):
     def reference(self) -> ArrayRecord:
         """The model that the round began with, which assessors may have to judge, too."""
 
+    @property
+    def is_sealed(self) -> bool:
+        """Whether what a round comes to is found in whole numbers, so that miners can attest it."""
+
+    def stored(self, contribution: Contribution, store: Store) -> bytes:
+        """Return an accepted contribution's content in the stored form."""
+
+    def before(self) -> bytes:
+        """Return what the round started from, in the form that is sealed."""
+
+    def found(self, accepted: Sequence[Contribution], standing: Standing, store: Store) -> bytes:
+        """Return what the round comes to, in the form that is sealed; `aggregate` takes it over."""
+
     def aggregate(self, server_round: int, accepted: Sequence[Contribution], standing: Standing) -> Aggregate:
         """Aggregate the accepted contributions, ascending by address."""
