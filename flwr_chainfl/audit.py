@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from flwr_chainfl.admission import AllowList, Invitations, read_list
+from flwr_chainfl.consensus import Memory, Standing, rule_of
 from flwr_chainfl.crypto import keccak256, payload_hash, round_seed, salts_entropy
 from flwr_chainfl.errors import ChainFLError
 from flwr_chainfl.fixedpoint import WAD
@@ -22,9 +23,6 @@ from flwr_chainfl.reputation import reputation
 from flwr_chainfl.rewards import PayFacts, Schedule, schedule_of
 from flwr_chainfl.scoring import Facts, Scored, Scorer, scorer_of, weighting_of
 from flwr_chainfl.serverapp.book import mean_text
-from flwr_chainfl.serverapp.consensus import Memory
-from flwr_chainfl.serverapp.exchange import Standing
-from flwr_chainfl.serverapp.soft_labels_exchange import rule_of
 from flwr_chainfl.signals import Signals
 from flwr_chainfl.storage import FolderStore, Store, address, digest, open_store
 from flwr_chainfl.weights import unpack_weights

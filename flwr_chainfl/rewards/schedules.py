@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from flwr_chainfl.errors import ConfigError
 from flwr_chainfl.rewards.split import split
+
+_MOST = 128
+"""Beyond this, a rank's share is below one unit of any sum that there is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,3 +81,60 @@ class Proportional:
         [0, 4, 6, 0]
         """
         return split(budget + slashes, [score if score > 0 and score >= self.minimum_score else 0 for score in scores])
+
+
+@dataclass(frozen=True, kw_only=True)
+class TopK:
+    """Pay the best: half of the money to the first, half of the rest to the next, and so on.
+
+    Ranks 1 … K'−2 get M/2^rank; the last two share what is left, (1 + 1/K') to (1 − 1/K'), where K' is the smaller of K and
+    the number of positive scores. What slashes brought in is shared by all positive scores, in proportion to them.
+
+    What it cannot do: equal scores have to be put in some order, and small differences, or a low address, decide over large
+    shares.
+
+    k: K, how many are paid at most, 1 to 128
+
+    Source: docs/protocols/collateral.md, "Rewards".
+    Choice: the authors' schedule gives the last rank nothing. Of equal scores the lower address is first.
+    """
+
+    k: int
+
+    def __post_init__(self) -> None:
+        if not 0 < self.k <= _MOST:
+            raise ConfigError(f"k is {self.k}; it must be 1 to {_MOST}")
+
+    @property
+    def contract(self) -> str:
+        """Name of the twin contract's artifact."""
+        return "TopK"
+
+    @property
+    def arguments(self) -> tuple[int]:
+        """The twin contract's constructor arguments."""
+        return (self.k,)
+
+    def split(self, budget: int, slashes: int, scores: Sequence[int], facts: PayFacts) -> list[int]:
+        """Split a round's money by the order of the `scores`, participants ascending by address.
+
+        >>> TopK(k=5).split(1000, 0, [5, 9, 7, 6, 8, 4], PayFacts())
+        [50, 500, 125, 75, 250, 0]
+        >>> TopK(k=2).split(100, 30, [1, 2, -1], PayFacts())
+        [35, 95, 0]
+        """
+        earned = [max(score, 0) for score in scores]
+        best = sorted((i for i, score in enumerate(earned) if score), key=lambda i: (-earned[i], i))[: self.k]
+        weights = [0] * len(scores)
+        for rank, position in enumerate(best, start=1):
+            weights[position] = _rank_weight(rank, len(best))
+        return [a + b for a, b in zip(split(budget, weights), split(slashes, earned), strict=True)]
+
+
+def _rank_weight(rank: int, count: int) -> int:
+    """Return what one of `count` ranks gets, times count·2^(count−1)."""
+    if count == 1:
+        return 1
+    if rank >= count - 1:
+        return count - 1 if rank == count else count + 1
+    return count << (count - 1 - rank)

@@ -24,6 +24,7 @@ from flwr_chainfl.messages import RoundTerms, write_terms
 from flwr_chainfl.record import RunRecord, earnings_table, write_plots
 from flwr_chainfl.rewards import Proportional, Schedule
 from flwr_chainfl.scoring import Scorer, Weighting
+from flwr_chainfl.serverapp.assessment import Assessment
 from flwr_chainfl.serverapp.book import Book
 from flwr_chainfl.serverapp.calibration import Calibration
 from flwr_chainfl.serverapp.chain_round import ChainRound, usable_evaluations
@@ -75,6 +76,8 @@ class ChainStrategy(Strategy):
         num-examples are scaled. Default: no difference.
     schedule : Schedule, optional
         How a round's budget splits. Default: in proportion to the positive scores.
+    assessment : Assessment, optional
+        Who judges the contributions before they are scored: `PeerReview`. Default: nobody.
     num_rounds : int, optional
         Rounds that the task is funded for. The run is closed (everybody paid, table printed) after this many.
         When left out, each round is funded as it comes, and the run is closed by `close()` or when the process
@@ -137,6 +140,7 @@ class ChainStrategy(Strategy):
         scorer: Scorer,
         weighting: Weighting | None = None,
         schedule: Schedule | None = None,
+        assessment: Assessment | None = None,
         num_rounds: int | None = None,
         reward_per_round: int = 1000 * WAD,
         stake: int = 100 * WAD,
@@ -194,6 +198,7 @@ class ChainStrategy(Strategy):
         self.scorer = scorer
         self.weighting = weighting
         self.schedule: Schedule = schedule if schedule is not None else Proportional()
+        self.assessment = assessment
         self.num_rounds = num_rounds
         self._reward_per_round = reward_per_round
         self._stake = stake
@@ -260,6 +265,7 @@ class ChainStrategy(Strategy):
             store=run.store,
             exchange=self.exchange,
             scorer=self.scorer,
+            assessment=self.assessment,
             admission=self._admission,
             weighting=self.weighting,
             calibration=self._calibration.draw() if self._calibration is not None else NO_CALIBRATION,
@@ -286,6 +292,7 @@ class ChainStrategy(Strategy):
             raise ParticipationError(
                 "nobody's contribution was accepted in the first round: " + "; ".join(sorted(current.log.reasons()))
             )
+        current.assess(accepted)
         current.score(accepted)
         aggregate = current.aggregate(server_round, accepted)
         current.settle(accepted, aggregate)
