@@ -5,10 +5,12 @@
     ChainFLError
     ├── ConfigError (ValueError)            an unknown or impossible setting
     ├── ParticipationError                  too few clients came, in the time given
+    │   └── TooFewForRolesError             too few members for a worker, a validator and a miner
     ├── ReportError (ValueError)            what a participant sent cannot be used
     │   ├── ReportShapeError                shapes disagree, or a label is no class
     │   ├── SoftLabelError                  not a distribution over the classes
-    │   └── CodecError                      bytes that are no coded soft labels
+    │   ├── CodecError                      bytes that are no coded soft labels
+    │   └── SealError                       a miner was shown what nobody signed, or attested another round or hash
     ├── PublicSetError (ValueError)         the shared inputs are empty, malformed or different
     ├── ModelError (ValueError)             a model does not fit the task
     ├── CryptoError
@@ -54,6 +56,10 @@ class ParticipationError(ChainFLError):
     """Too few clients came, in the time given."""
 
 
+class TooFewForRolesError(ParticipationError):
+    """Too few members for a worker, a validator and a miner."""
+
+
 class ReportError(ChainFLError, ValueError):
     """What a participant sent cannot be used."""
 
@@ -68,6 +74,10 @@ class SoftLabelError(ReportError):
 
 class CodecError(ReportError):
     """Bytes that are no coded soft labels."""
+
+
+class SealError(ReportError):
+    """A miner was shown what nobody signed, or attested another round or another hash."""
 
 
 class PublicSetError(ChainFLError, ValueError):

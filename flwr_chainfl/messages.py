@@ -47,6 +47,15 @@ TYPE_REVIEW = "evaluate.review"
 TYPE_VOTE = "evaluate.vote"
 """Message type that asks a validator to judge the workers' contributions on its own data."""
 
+TYPE_SEAL = "query.seal"
+"""Message type that asks a miner to compute what the round comes to and to attest its hash."""
+
+LABELS_ARRAY = "labels"
+"""Name of the array with a report's labels, uint8, in the ArrayRecord that an assessor is sent of it."""
+
+ONCE_RECORD = "chainfl.once"
+"""Begins the names of the ConfigRecords in `context.state` with what was signed and must not be signed differently."""
+
 NUM_EXAMPLES = "num-examples"
 """The metric that Flower weights by."""
 
@@ -69,7 +78,9 @@ class RoundTerms:
     allowed; clipped: whether the reveal must carry the weights again; arrays_key: name of the ArrayRecord that
     the user's functions expect; member: the address that this node takes part with as a member of the task, so that
     its reply need not ask to join, empty where it is none yet; signal_tasks, signal_levels: of the report of a weight update, 0 where the report is
-    the number of samples; key_scheme: of the throw-away keys of simulated participants
+    the number of samples; key_scheme: of the throw-away keys of simulated participants; role: ``worker``, ``validator`` or
+    ``miner``, empty where roles are not drawn or this node is no member; packed: whether the train reply opens its own
+    commitment, which saves an exchange and lets the server see contributions before all have committed
     """
 
     exchange: str
@@ -90,6 +101,8 @@ class RoundTerms:
     signal_tasks: int = 0
     signal_levels: int = 0
     key_scheme: str = "x25519"
+    role: str = ""
+    packed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,16 +159,17 @@ class AssessmentTerms:
 
     subjects: checksummed addresses, ascending; the task's own stands for the reference that the round began with;
     envelopes: of each that is sealed, empty bytes where an ArrayRecord of its address carries it; metric: the evaluation
-    metric that is the mark, from 0 to 1
+    metric that is the mark, from 0 to 1; calibration: items, for assessors of labels
     """
 
     subjects: list[str]
     envelopes: list[bytes]
     metric: str
+    calibration: bytes = b""
 
 
 @dataclass(frozen=True, kw_only=True)
-class SealingTerms:
+class EnvelopeTerms:
     """Whom a client is to seal its content for, and where keys are registered.
 
     registry: address of the KeyRegistry; readers: checksummed addresses; keys, signatures: the public key of each, and its
@@ -168,11 +182,43 @@ class SealingTerms:
     signatures: list[bytes]
 
 
-Terms = TypeVar("Terms", RoundTerms, ConsensusTerms, DecoderTerms, AssessmentTerms, SealingTerms)
+@dataclass(frozen=True, kw_only=True)
+class SealTerms:
+    """What a miner needs to find what a round comes to.
+
+    rule: the exchange's part of the task's terms, JSON; threshold: δ of the votes, WAD; before: what the round started
+    from, in the sealed form
+    workers: whose contributions came, ascending by address; of each, samples: declared when it joined; commitments: 32
+    bytes, commit_signatures, salts: what was committed to and how it opens; contents, reports: what was; reputations: WAD,
+    empty where none are kept
+    calibration: the round's items
+    validators: that gave marks; of each, subjects, scores: lists, JSON; score_signatures
+    """
+
+    rule: str
+    threshold: int
+    before: bytes
+    workers: list[str]
+    samples: list[int]
+    commitments: list[bytes]
+    commit_signatures: list[bytes]
+    salts: list[bytes]
+    contents: list[bytes]
+    reports: list[bytes]
+    reputations: list[int]
+    calibration: bytes
+    validators: list[str]
+    subjects: str
+    scores: str
+    score_signatures: list[bytes]
+
+
+Terms = TypeVar("Terms", RoundTerms, ConsensusTerms, DecoderTerms, AssessmentTerms, SealTerms, EnvelopeTerms)
 
 
 def write_terms(
-    config: ConfigRecord, *terms: RoundTerms | ConsensusTerms | DecoderTerms | AssessmentTerms | SealingTerms
+    config: ConfigRecord,
+    *terms: RoundTerms | ConsensusTerms | DecoderTerms | AssessmentTerms | SealTerms | EnvelopeTerms,
 ) -> ConfigRecord:
     """Return a copy of a ConfigRecord with the terms' fields added."""
     merged = ConfigRecord(dict(config.items()))

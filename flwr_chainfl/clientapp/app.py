@@ -6,21 +6,23 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from flwr.app import Context, Message, RecordDict
+from flwr.app import ConfigRecord, Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.clientapp.typing import Mod
 from numpy.typing import NDArray
 
 from flwr_chainfl.admission import read_invitation
-from flwr_chainfl.clientapp.assessment import assess
+from flwr_chainfl.clientapp.assessment import assess, signed_marks
 from flwr_chainfl.clientapp.contribution import Contribution, contribute, request_to_join, reveal
 from flwr_chainfl.clientapp.decoder import PrivateData, train_decoder
-from flwr_chainfl.clientapp.sealing import offer_key, seal_for_readers
+from flwr_chainfl.clientapp.envelopes import offer_key, seal_for_readers
+from flwr_chainfl.clientapp.seal import attest
 from flwr_chainfl.clientapp.soft_labels import SoftLabelClient
 from flwr_chainfl.crypto import EncryptionKey, Wallet
 from flwr_chainfl.errors import ConfigError, ReportError
 from flwr_chainfl.fixedpoint import from_wad, to_wad
 from flwr_chainfl.messages import (
+    ONCE_RECORD,
     REPLY_RECORD,
     STATE_RECORD,
     TYPE_DECODER,
@@ -31,12 +33,14 @@ from flwr_chainfl.messages import (
     AssessmentTerms,
     ConsensusTerms,
     DecoderTerms,
+    EnvelopeTerms,
     RoundTerms,
-    SealingTerms,
+    SealTerms,
     only_metrics,
     read_terms,
     without_terms,
 )
+from flwr_chainfl.roles import Role
 from flwr_chainfl.signals import Signals
 from flwr_chainfl.storage import address
 from flwr_chainfl.weights import pack_weights
@@ -137,23 +141,36 @@ class ChainClientApp(ClientApp):
             return Message(self._join(context, terms), reply_to=message)
         key, config = configs[0]
         consensus = read_terms(ConsensusTerms, config)
-        wanted, sealing = read_terms(AssessmentTerms, config), read_terms(SealingTerms, config)
-        if message.metadata.message_type == TYPE_KEY and sealing is not None:
+        assessment, seal = read_terms(AssessmentTerms, config), read_terms(SealTerms, config)
+        envelopes = read_terms(EnvelopeTerms, config)
+        if message.metadata.message_type == TYPE_KEY and envelopes is not None:
             wallet, own_key = self._wallet(context, terms), self._encryption_key(context, terms)
-            return Message(offer_key(wallet, own_key, terms, sealing), reply_to=message)
+            return Message(offer_key(wallet, own_key, terms, envelopes), reply_to=message)
         message.content[key] = without_terms(config)
         category = message.metadata.message_type.split(".")[0]
         if category == "train":
-            return self._train(message, context, terms, consensus, sealing)
-        if wanted is not None:
-            marks = assess(
-                super().__call__, message, context, self._wallet(context, terms), terms, wanted,
-                key=lambda: self._encryption_key(context, terms),
-            )
+            return self._train(message, context, terms, consensus, envelopes)
+        if seal is not None:
+            attested = _once("seal", context, terms, lambda: attest(self._wallet(context, terms), terms, seal))
+            return Message(attested, reply_to=message)
+        if assessment is not None:
+            marks = _once("score", context, terms, lambda: self._assess(message, context, terms, assessment, consensus))
             return Message(marks, reply_to=message)
         if consensus is None:
             return super().__call__(message, context)
         return self._soft_labels.evaluate(super().__call__, message, context, terms, consensus)
+
+    def _assess(
+        self, message: Message, context: Context, terms: RoundTerms, wanted: AssessmentTerms,
+        consensus: ConsensusTerms | None,
+    ) -> RecordDict:
+        """Judge others' models with the evaluate function, or their labels with the client's own model."""
+        wallet = self._wallet(context, terms)
+        if consensus is not None:
+            return signed_marks(wallet, terms, self._soft_labels.judge(message, context, wanted, consensus))
+        return assess(
+            super().__call__, message, context, wallet, terms, wanted, key=lambda: self._encryption_key(context, terms)
+        )
 
     def _join(self, context: Context, terms: RoundTerms) -> RecordDict:
         """Sign the wish to join again, with another permit nonce."""
@@ -174,7 +191,7 @@ class ChainClientApp(ClientApp):
         context: Context,
         terms: RoundTerms,
         consensus: ConsensusTerms | None,
-        sealing: SealingTerms | None,
+        envelopes: EnvelopeTerms | None,
     ) -> Message:
         wallet = self._wallet(context, terms)
         if terms.exchange == WEIGHTS:
@@ -193,10 +210,10 @@ class ChainClientApp(ClientApp):
                     raise ReportError(f"the server's message has no ArrayRecord {terms.arrays_key!r} to compare with")
                 report = Signals(tasks=terms.signal_tasks, levels=terms.signal_levels).report(arrays[0], reference)
             seconds = 0.0
-            if sealing is not None:
-                content, seconds = seal_for_readers(content, wallet.address, terms, sealing)
+            if envelopes is not None:
+                content, seconds = seal_for_readers(content, wallet.address, terms, envelopes)
                 del reply.content[next(iter(reply.content.array_records))]
-            later = terms.clipped or sealing is not None
+            later = terms.clipped or envelopes is not None
             contribution = Contribution(
                 cid=address(content), report=report, samples=samples, sent=content if later else b"",
                 sealing_seconds=seconds,
@@ -207,13 +224,13 @@ class ChainClientApp(ClientApp):
             if consensus is None:
                 raise ReportError("the server's message carries no consensus terms; use the same flwr-chainfl version")
             reply, labelled = self._soft_labels.train(super().__call__, message, context, terms, consensus)
-            if labelled is None:
-                return reply
+            if labelled is None or terms.role not in ("", Role.WORKER.name.lower()):
+                return reply  # who does not report in this round trains all the same, so that its model stays alive
             contribution = Contribution(
                 cid=address(labelled.stored), report=labelled.report, samples=_samples(reply.content),
                 sent=labelled.sent, reference=labelled.reference,
             )
-            reveal_now = False
+            reveal_now = terms.packed
         contribute(
             reply.content,
             context,
@@ -274,6 +291,16 @@ class ChainClientApp(ClientApp):
         if str(path) not in self._encryption_keys:
             self._encryption_keys[str(path)] = EncryptionKey.from_file(str(path))
         return self._encryption_keys[str(path)]
+
+
+def _once(kind: str, context: Context, terms: RoundTerms, sign: Callable[[], RecordDict]) -> RecordDict:
+    """Return what was signed in this round already, if asked again: two different statements would cost the stake."""
+    name = f"{ONCE_RECORD}.{kind}"
+    kept = context.state.config_records.get(name)
+    if kept is None or (kept["of-task"], kept["round"]) != (terms.task, terms.round_number):
+        kept = ConfigRecord({**dict(sign()[REPLY_RECORD].items()), "of-task": terms.task})
+        context.state[name] = kept
+    return RecordDict({REPLY_RECORD: ConfigRecord({key: value for key, value in kept.items() if key != "of-task"})})
 
 
 def _samples(content: RecordDict) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from flwr.app import ArrayRecord, ConfigRecord, Context, Message, RecordDict
 
@@ -62,6 +62,16 @@ def assess(
         marks[subject] = _mark(reply, wanted.metric)
     if not marks:
         raise ReportError(f"none of {len(wanted.subjects)} contributions could be judged; the last error: {failure}")
+    return signed_marks(wallet, terms, marks, opening_seconds=opening if any(wanted.envelopes) else 0.0)
+
+
+def signed_marks(
+    wallet: Wallet, terms: RoundTerms, marks: Mapping[str, int], *, opening_seconds: float = 0.0
+) -> RecordDict:
+    """Return marks with a signature over all of them.
+
+    marks: WAD by subject, ascending by address; opening_seconds: what opening envelopes took
+    """
     statement = {
         "participant": wallet.address,
         "round": terms.round_number,
@@ -77,7 +87,7 @@ def assess(
             "subjects": list(marks),
             "scores": list(marks.values()),
             "signature": signature.to_bytes(),
-            "opening-seconds": opening if any(wanted.envelopes) else 0.0,
+            "opening-seconds": opening_seconds,
         }
     )
     return RecordDict({REPLY_RECORD: record})
@@ -125,4 +135,4 @@ def _mark(reply: Message, metric: str) -> int:
     return to_wad(float(value))
 
 
-__all__ = ["assess"]
+__all__ = ["assess", "signed_marks"]

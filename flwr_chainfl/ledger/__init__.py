@@ -6,8 +6,26 @@ from flwr_chainfl.ledger.keys import Keys, key_domain
 from flwr_chainfl.ledger.ledger import Ledger
 from flwr_chainfl.ledger.randomness import Randomness
 from flwr_chainfl.ledger.registry import Registry
-from flwr_chainfl.ledger.requests import CommitRequest, JoinRequest, KeyRequest, Result, Reveal
-from flwr_chainfl.ledger.task import NO_HASH, NOBODY, Member, Round, RoundStatus, Settings, Task, TaskStatus
+from flwr_chainfl.ledger.requests import (
+    CommitRequest,
+    JoinRequest,
+    KeyRequest,
+    Result,
+    Reveal,
+    ScoreRequest,
+    SealRequest,
+)
+from flwr_chainfl.ledger.task import (
+    NO_HASH,
+    NOBODY,
+    Member,
+    Round,
+    RoundStatus,
+    Settings,
+    Submission,
+    Task,
+    TaskStatus,
+)
 
 __all__ = [
     "NOBODY",
@@ -28,7 +46,10 @@ __all__ = [
     "Reveal",
     "Round",
     "RoundStatus",
+    "ScoreRequest",
+    "SealRequest",
     "Settings",
+    "Submission",
     "Task",
     "TaskStatus",
     "key_domain",

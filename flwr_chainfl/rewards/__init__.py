@@ -3,10 +3,14 @@
 from collections.abc import Callable, Sequence
 
 from flwr_chainfl.errors import ConfigError
+from flwr_chainfl.rewards.by_role import ByRole
 from flwr_chainfl.rewards.schedules import PayFacts, Proportional, Schedule, TopK
 from flwr_chainfl.rewards.split import split
 
 _SCHEDULES: dict[str, Callable[..., Schedule]] = {
+    "ByRole": lambda workers, validators, miners, minimum_score: ByRole(
+        workers=int(workers), validators=int(validators), miners=int(miners), minimum_score=int(minimum_score)
+    ),
     "Proportional": lambda minimum_score: Proportional(minimum_score=int(minimum_score)),
     "TopK": lambda k: TopK(k=int(k)),
 }
@@ -22,4 +26,4 @@ def schedule_of(contract: str, arguments: Sequence[str]) -> Schedule:
     return _SCHEDULES[contract](*arguments)
 
 
-__all__ = ["PayFacts", "Proportional", "Schedule", "TopK", "schedule_of", "split"]
+__all__ = ["ByRole", "PayFacts", "Proportional", "Schedule", "TopK", "schedule_of", "split"]

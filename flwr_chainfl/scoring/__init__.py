@@ -1,6 +1,7 @@
 """Reports to integer scores."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from flwr_chainfl.errors import ConfigError
 from flwr_chainfl.scoring.contribution_weights import AboveChance, ByScore, Softmax, Weighting, weighting_of
@@ -14,6 +15,8 @@ from flwr_chainfl.scoring.output_agreement import OutputAgreement, output_agreem
 from flwr_chainfl.scoring.pairing import draw_pairs
 from flwr_chainfl.scoring.peer_review import PeerReviewScore, peer_review
 from flwr_chainfl.scoring.peer_truth_serum import PeerTruthSerum, chance_level, peer_truth_serum
+from flwr_chainfl.scoring.proxy_vote import ProxyVote
+from flwr_chainfl.scoring.role_reward import RoleReward
 from flwr_chainfl.scoring.sample_count import SampleCount
 from flwr_chainfl.scoring.scorer import Facts, Scored, Scorer
 from flwr_chainfl.scoring.weighted_peer_truth_serum import WeightedPeerTruthSerum
@@ -27,6 +30,9 @@ _SCORERS: dict[str, Callable[..., Scorer]] = {
     ),
     "PeerReviewScorer": lambda threshold, floor: PeerReviewScore(threshold=int(threshold), floor=int(floor)),
     "PeerTruthSerumScorer": lambda classes, tasks: PeerTruthSerum(classes=int(classes), tasks=int(tasks)),
+    "RoleRewardScorer": lambda unit, gain_unit, threshold, inner=None: RoleReward(
+        unit=int(unit), gain_unit=int(gain_unit), vote=ProxyVote(threshold=int(threshold)), inner=inner
+    ),
     "SampleCountScorer": SampleCount,
     "WeightedPeerTruthSerumScorer": lambda classes, tasks, deviations: WeightedPeerTruthSerum(
         classes=int(classes), tasks=int(tasks), deviations=int(deviations)
@@ -34,14 +40,18 @@ _SCORERS: dict[str, Callable[..., Scorer]] = {
 }
 
 
-def scorer_of(contract: str, arguments: Sequence[str]) -> Scorer:
+def scorer_of(contract: str, arguments: Sequence[str], inner: Mapping[str, Any] | None = None) -> Scorer:
     """Return the scorer whose twin is a contract with these constructor arguments.
+
+    inner: contract and arguments of the scorer that it wraps, None for none
 
     Raises ConfigError when there is none.
     """
     if contract not in _SCORERS:
         raise ConfigError(f"no scorer is the twin of {contract!r}; known contracts: {', '.join(sorted(_SCORERS))}")
-    return _SCORERS[contract](*arguments)
+    if inner is None:
+        return _SCORERS[contract](*arguments)
+    return _SCORERS[contract](*arguments, inner=scorer_of(**inner))
 
 
 __all__ = [
@@ -52,6 +62,8 @@ __all__ = [
     "OutputAgreement",
     "PeerReviewScore",
     "PeerTruthSerum",
+    "ProxyVote",
+    "RoleReward",
     "SampleCount",
     "Scored",
     "Scorer",

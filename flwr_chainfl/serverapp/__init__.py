@@ -2,11 +2,11 @@
 
 from flwr_chainfl.serverapp.assessment import PeerReview
 from flwr_chainfl.serverapp.chain_strategy import ChainStrategy, Deadlines
+from flwr_chainfl.serverapp.envelopes import Envelopes
 from flwr_chainfl.serverapp.fed_collateral import FedCollateral
 from flwr_chainfl.serverapp.fed_peer_prediction import FedPeerPrediction
 from flwr_chainfl.serverapp.fed_soft_label import FedSoftLabel
 from flwr_chainfl.serverapp.pseudo_public import PseudoPublic
-from flwr_chainfl.serverapp.sealing import Sealing
 from flwr_chainfl.serverapp.selection import Reputation
 from flwr_chainfl.serverapp.soft_labels_exchange import SoftLabels
 from flwr_chainfl.serverapp.weights_exchange import Weights
@@ -14,13 +14,13 @@ from flwr_chainfl.serverapp.weights_exchange import Weights
 __all__ = [
     "ChainStrategy",
     "Deadlines",
+    "Envelopes",
     "FedCollateral",
     "FedPeerPrediction",
     "FedSoftLabel",
     "PeerReview",
     "PseudoPublic",
     "Reputation",
-    "Sealing",
     "SoftLabels",
     "Weights",
 ]

@@ -16,6 +16,7 @@ from flwr_chainfl.messages import (
     REPLY_RECORD,
     TYPE_REVIEW,
     AssessmentTerms,
+    ConsensusTerms,
     RoundTerms,
     write_terms,
 )
@@ -87,10 +88,14 @@ def assessment_message(
     assessor: str,
     judged: Mapping[str, Judged],
     reference: ArrayRecord | None,
+    *,
+    consensus: ConsensusTerms | None = None,
+    calibration: bytes = b"",
 ) -> Message | None:
     """Return what an assessor is sent, None where there is nothing for it to judge.
 
-    judged: by the workers' addresses, ascending; reference: the model that the round began with, where that is judged
+    judged: by the workers' addresses, ascending; reference: the model that the round began with, where that is judged;
+    consensus: what an assessor of labels needs of the exchange; calibration: items that count for all assessors of labels
     """
     others = {address: content for address, content in judged.items() if address != assessor}
     if reference is not None:
@@ -101,9 +106,10 @@ def assessment_message(
         subjects=list(others),
         envelopes=[one if isinstance(one, bytes) else b"" for one in others.values()],
         metric=assessment.metric,
+        calibration=calibration,
     )
     content = RecordDict({address: one for address, one in others.items() if not isinstance(one, bytes)})
-    content["config"] = write_terms(ConfigRecord(), terms, wanted)
+    content["config"] = write_terms(ConfigRecord(), terms, wanted, *([consensus] if consensus is not None else []))
     return Message(content, dst_node_id=node, message_type=assessment.message_type)
 
 

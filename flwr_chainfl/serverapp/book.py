@@ -67,6 +67,10 @@ class Book:
         """Say whether an address has joined the task."""
         return address in self._members
 
+    def members(self) -> list[str]:
+        """Return the addresses that have joined the task."""
+        return list(self._members)
+
     @property
     def has_members(self) -> bool:
         """Whether anybody has joined the task."""

@@ -12,9 +12,19 @@ from flwr.app import ConfigRecord, Message, RecordDict
 from flwr.serverapp import Grid
 
 from flwr_chainfl.admission import Admission
+from flwr_chainfl.consensus import Standing
 from flwr_chainfl.crypto import calibration_commitment
 from flwr_chainfl.errors import ChainFLError, CommitmentError, ReusedSaltError
-from flwr_chainfl.ledger import NO_HASH, JoinRequest, KeyRequest, Result, Reveal, ScoreRequest, TaskStatus
+from flwr_chainfl.ledger import (
+    NO_HASH,
+    JoinRequest,
+    KeyRequest,
+    Result,
+    Reveal,
+    ScoreRequest,
+    SealRequest,
+    TaskStatus,
+)
 from flwr_chainfl.messages import (
     REPLY_RECORD,
     TYPE_JOIN,
@@ -24,15 +34,17 @@ from flwr_chainfl.messages import (
     only_metrics,
     write_terms,
 )
-from flwr_chainfl.scoring import Facts, Scorer, Weighting, marks_of
+from flwr_chainfl.roles import Everyone, Role, Rotation
+from flwr_chainfl.scoring import Facts, RoleReward, Scorer, Weighting, marks_of
 from flwr_chainfl.serverapp.assessment import Assessment, assessment_message, read_marks
 from flwr_chainfl.serverapp.book import Book
 from flwr_chainfl.serverapp.contribution import Contribution, read_contribution, read_join, read_reveal
-from flwr_chainfl.serverapp.exchange import Aggregate, Exchange, Standing
+from flwr_chainfl.serverapp.envelopes import Reader
+from flwr_chainfl.serverapp.exchange import Aggregate, Exchange
 from flwr_chainfl.serverapp.phases import ask
 from flwr_chainfl.serverapp.relay import Opening, Relay, Revealed, address_order
 from flwr_chainfl.serverapp.round_log import RoundLog
-from flwr_chainfl.serverapp.sealing import Reader
+from flwr_chainfl.serverapp.seal import read_attestation, seal_message, seal_terms
 from flwr_chainfl.storage import Store, digest
 
 log = logging.getLogger("flwr")
@@ -44,7 +56,9 @@ Item = TypeVar("Item")
 class ChainRound:
     """A round of a ChainStrategy. A client that fails costs only itself: it becomes an event of the round.
 
-    assessment: who judges, None for nobody; admission: who may join, None for everybody; calibration: the round's items and their salt; mint: token units of the test token that a newcomer is given, 0 for a token that is worth something;
+    assessment: who judges, None for nobody; admission: who may join, None for everybody; calibration: the round's items and their salt;
+    roles: who does what; expected: the role of each member as it was drawn when the clients were asked, empty for workers alone;
+    mint: token units of the test token that a newcomer is given, 0 for a token that is worth something;
     extend: token units that a round that was not planned is funded with, 0 where all are;
     timeout: seconds to wait for the replies of a phase
     """
@@ -61,6 +75,8 @@ class ChainRound:
     admission: Admission | None
     weighting: Weighting | None
     calibration: Opening
+    roles: Rotation | Everyone
+    expected: Mapping[str, Role]
     mint: int
     extend: int
     timeout: float
@@ -68,16 +84,20 @@ class ChainRound:
     _reputations: dict[str, int] = field(default_factory=dict)
     _revealed: list[Revealed] = field(default_factory=list)
     _result: Result | None = None
+    _roles: dict[str, Role] = field(default_factory=dict)
+    _requests: list[ScoreRequest] = field(default_factory=list)
+    _attested: set[str] = field(default_factory=set)
+    is_void: bool = field(default=False, init=False)
 
     def meet(self, nodes: Sequence[int]) -> list[int]:
         """Ask the nodes whose key for sealed contents is not known for it; return those whose key is on the ledger."""
-        sealing = self.exchange.sealing
-        if sealing is None:
+        envelopes = self.exchange.envelopes
+        if envelopes is None:
             return list(nodes)
-        unknown = sealing.unknown(nodes)
+        unknown = envelopes.unknown(nodes)
         messages = [
             Message(
-                RecordDict({"config": write_terms(ConfigRecord(), self.terms, sealing.terms([]))}),
+                RecordDict({"config": write_terms(ConfigRecord(), self.terms, envelopes.terms([]))}),
                 dst_node_id=node,
                 message_type=TYPE_KEY,
             )
@@ -88,7 +108,7 @@ class ChainRound:
             for reply in self._ask(messages, "no-key", "no reply to query.key in time"):
                 node = reply.metadata.src_node_id
                 try:
-                    found[node] = sealing.read_key(reply)
+                    found[node] = envelopes.read_key(reply)
                 except ChainFLError as error:
                     self.failed("no-key", node, str(error))
         nodes_of = {reader.address: node for node, (reader, _) in sorted(found.items(), reverse=True)}
@@ -98,13 +118,13 @@ class ChainRound:
             self.failed("no-key", nodes_of[address], reason)
 
         with self.log.phase("ledger"):
-            taken = self.relay.register_keys(sealing.keys, requests, refused)
+            taken = self.relay.register_keys(envelopes.keys, requests, refused)
         for address in taken:
             try:
-                sealing.admit(nodes_of[address], found[nodes_of[address]][0])
+                envelopes.admit(nodes_of[address], found[nodes_of[address]][0])
             except ChainFLError as error:
                 self.failed("no-key", nodes_of[address], str(error))
-        unknown = sealing.unknown(nodes)
+        unknown = envelopes.unknown(nodes)
         return [node for node in nodes if node not in unknown]
 
     def accept(self, replies: Sequence[Message], *, asked: Sequence[int]) -> list[Contribution]:
@@ -131,12 +151,17 @@ class ChainRound:
             return
         judged = {c.address: self.exchange.judged(c, self.store) for c in accepted}
         reference = self.exchange.reference if self.assessment.judges_reference else None
-        roles = self.relay.task.roles_of(self.log.ledger_round)
-        assessors = {self.book.node(address): address for address in self.assessment.assessors(list(judged), roles)}
+        assessors = {
+            self.book.node(address): address for address in self.assessment.assessors(list(judged), self._roles)
+        }
+        items = self.calibration.items
         messages = [
             message
             for node, address in sorted((n, a) for n, a in assessors.items() if n is not None)
-            if (message := assessment_message(self.assessment, self.terms, node, address, judged, reference)) is not None
+            if (message := assessment_message(
+                self.assessment, self.terms, node, address, judged, reference,
+                consensus=self.exchange.consensus_terms(node), calibration=items,
+            )) is not None
         ]
         columns = sorted([*judged, *([self.terms.task] if reference is not None else [])], key=address_order)
         requests: list[ScoreRequest] = []
@@ -151,12 +176,76 @@ class ChainRound:
                     self.failed("unusable-marks", node, str(error))
         with self.log.phase("ledger"):
             requests.sort(key=lambda request: address_order(request.participant))
-            self.relay.assess(self.log.ledger_round, requests, self._refusal("marks-refused"))
+            taken = set(self.relay.assess(self.log.ledger_round, requests, self._refusal("marks-refused")))
+            self._requests = [request for request in requests if request.participant in taken]
+
+    def tally(self, accepted: Sequence[Contribution]) -> list[Contribution]:
+        """Return what the validators' votes let into the aggregate; all of it where nobody votes."""
+        if not isinstance(self.scorer, RoleReward) or not accepted:
+            return list(accepted)
+        given = self._marks()
+        reports = {c.address: c.report for c in accepted}
+        acted = sorted({*reports, *given}, key=address_order)
+        good = self.scorer.accepted([reports.get(one, b"") for one in acted], self._facts(acted, given, seed=NO_HASH))
+        entered = {one for one, enters in zip(acted, good, strict=True) if enters}
+        self.log.accepted = sorted(entered, key=address_order)
+        return [c for c in accepted if c.address in entered]
+
+    def seal(self, accepted: Sequence[Contribution], entered: Sequence[Contribution]) -> None:
+        """Let the miners attest what the round comes to; without their majority for it the round is void.
+
+        accepted: all that was revealed, which miners check; entered: what the votes let in
+        """
+        if not self.exchange.is_sealed or not accepted:
+            return
+        assert isinstance(self.scorer, RoleReward)
+        standing = Standing(reputations=self._reputations, calibration=self.calibration.items)
+        with self.log.phase("aggregate"):
+            state = self.exchange.found(entered, standing, self.store)
+            mine = digest(self.store.put(state))
+            wanted = seal_terms(
+                self.exchange.terms(), self.scorer.vote, self.exchange.before(), accepted,
+                [self.exchange.stored(c, self.store) for c in accepted],
+                [self.book.samples(c.address) for c in accepted], standing, self._requests,
+            )
+        miners = {self.book.node(address): address for address, role in self._roles.items() if role == Role.MINER}
+        messages = [seal_message(self.terms, wanted, node) for node in sorted(n for n in miners if n is not None)]
+        requests: list[SealRequest] = []
+        with self.log.phase("seal"):
+            for reply in self._ask(messages, "no-attestation", "no reply to query.seal in time"):
+                node = reply.metadata.src_node_id
+                try:
+                    requests.append(read_attestation(reply, self.terms, miners[node]))
+                except ChainFLError as error:
+                    self.failed("unusable-attestation", node, str(error))
+        with self.log.phase("ledger"):
+            self._end_seal(mine, requests)
+
+    def _end_seal(self, mine: bytes, requests: list[SealRequest]) -> None:
+        """Bring the attestations, and see whether the ledger's round is sealed with what this server found."""
+        requests.sort(key=lambda request: address_order(request.participant))
+        for request in requests:
+            if request.aggregate != mine:
+                self.failed(
+                    "attested-otherwise", self._node(request.participant),
+                    f"the miner attests 0x{request.aggregate.hex()}, the server finds 0x{mine.hex()}",
+                )
+        number = self.log.ledger_round
+        self.relay.attest(number, requests, self._refusal("attestation-refused"))
+        sealed = self.relay.task.seal_of(number)
+        self._attested = {request.participant for request in requests if request.aggregate == sealed}
+        self.is_void = sealed != mine
+        self.log.seal = sealed.hex() if sealed != NO_HASH else None
+        if self.is_void:
+            miners = sum(role == Role.MINER for role in self._roles.values())
+            reason = f"{len(requests)} of {miners} miners attested, and no majority what the server finds; the round is void"
+            log.warning("Round %d: %s", number, reason)
+            self.log.event("no-seal", None, reason)
 
     def aggregate(self, server_round: int, accepted: Sequence[Contribution]) -> Aggregate:
         """Let the exchange aggregate what was accepted; nothing was: nothing changes."""
         with self.log.phase("aggregate"):
-            if not accepted:
+            if not accepted or self.is_void:
                 return Aggregate(None, None)
             standing = Standing(
                 reputations=self._reputations,
@@ -174,18 +263,16 @@ class ChainRound:
             revealed += self.relay.direct_reveals(self.log.ledger_round, [c.address for c in accepted])
             revealed.sort(key=lambda one: address_order(one.participant))
             self._revealed = revealed
+            if self.is_void or (self.exchange.is_sealed and not accepted):
+                return
             seed = self.relay.seed(self.log.ledger_round)
             if seed is None:
+                self._give_up_reason()
                 return
             given = self._marks()
-            acted = sorted({one.participant for one in revealed} | set(given), key=address_order)
+            acted = sorted({one.participant for one in revealed} | set(given) | self._attested, key=address_order)
             reports = {one.participant: one.report for one in revealed}
-            facts = Facts(
-                samples=[self.book.samples(participant) for participant in acted],
-                calibration=self.calibration.items,
-                seed=seed,
-                marks=marks_of(acted, given, reference=self.terms.task) if given else (),
-            )
+            facts = self._facts(acted, given, seed=seed)
             scored = self.scorer.score([reports.get(participant, b"") for participant in acted], facts)
             for kind, note in scored.notes if revealed else ():
                 log.warning("%s", note)
@@ -197,6 +284,17 @@ class ChainRound:
                 calibration=self.calibration.items,
             )
             self.log.seed = facts.seed.hex()
+
+    def _facts(self, acted: Sequence[str], given: Mapping[str, Mapping[str, int]], *, seed: bytes) -> Facts:
+        """Return what the scores of those that acted in the round rest on, ascending by address."""
+        return Facts(
+            samples=[self.book.samples(participant) for participant in acted],
+            calibration=self.calibration.items,
+            seed=seed,
+            roles=[self._roles.get(participant, Role.WORKER) for participant in acted] if self._roles else (),
+            marks=marks_of(acted, given, reference=self.terms.task) if given else (),
+            attested=[participant in self._attested for participant in acted] if self._attested else (),
+        )
 
     def _marks(self) -> dict[str, dict[str, int]]:
         """Return what the ledger has of this round's marks, WAD by subject, by assessor; and note them."""
@@ -234,13 +332,16 @@ class ChainRound:
             self.book.pay(self.relay.settle(wait=embedded))
 
     def _give_up(self, revealed: Sequence[Revealed], contents: Mapping[str, str]) -> None:
-        """Leave a round without seed void: nobody can be scored, and nobody is paid."""
-        if revealed:
+        """Leave a round without seed or seal void: nobody can be scored, and nobody is paid."""
+        self.book.enter(self.log, revealed, contents)
+        self.relay.void(self.log.ledger_round)
+
+    def _give_up_reason(self) -> None:
+        """Say why nobody can be scored, where something was revealed."""
+        if self._revealed:
             reason = "the source of randomness gave no word before the round's deadline; the round is void"
             log.warning("Round %d: %s", self.log.ledger_round, reason)
             self.log.event("no-randomness", None, reason)
-        self.book.enter(self.log, revealed, contents)
-        self.relay.void(self.log.ledger_round)
 
     def _counted(self, addresses: Sequence[str]) -> dict[str, int]:
         """Return what each contribution counts by what it scored, MICRO; empty where all count alike."""
@@ -265,6 +366,9 @@ class ChainRound:
             node = reply.metadata.src_node_id
             if reply.has_error():
                 self.failed("client-error", node, reply.error.reason)
+                continue
+            if self.expected.get(self.book.member(node), Role.WORKER) != Role.WORKER:
+                self.exchange.confirm(node)  # it trained for itself
                 continue
             try:
                 contribution = read_contribution(
@@ -293,24 +397,62 @@ class ChainRound:
         return [item for item, mine in zip(items, names, strict=True) if mine == common]
 
     def _commit(self, contributions: list[Contribution]) -> list[Contribution]:
-        """Let newcomers join, open the ledger's round and bring the commitments; return those that were taken."""
-        self._join([c for c in contributions if not self.book.is_member(c.address)])
+        """Let newcomers join, open the ledger's round and bring the commitments; return those that were taken.
+
+        Roles are drawn among the members of the moment. So the first round is opened when all have joined, and in later
+        ones newcomers join after it, to have a role in the next.
+        """
+        newcomers = [c for c in contributions if not self.book.is_member(c.address)]
+        early = not self._rotates or not self.book.has_members
+        if early:
+            self._join(newcomers)
         members = [c for c in contributions if self.book.is_member(c.address)]
         if not members or self.relay.task.status != TaskStatus.RUNNING:
             return []
         if self.extend and self.relay.task.round_number > 0:
             self.relay.extend(self.extend)
-        self._selected = [c.address for c in members]
         commitment = (
             calibration_commitment(self.calibration.items, self.calibration.salt) if self.calibration.items else NO_HASH
         )
-        self.relay.open_round(self._selected, calibration=commitment)
+        number = self.relay.task.round_number + 1
+        self._roles = self._draw(number)
+        members = [c for c in members if self._roles.get(c.address, Role.WORKER) == Role.WORKER]
+        self._selected = [c.address for c in members]
+        self.relay.open_round(self._selected + self._others(), calibration=commitment)
         self.log.ledger_round = self.relay.task.round_number
+        self.log.roles = {address: role.name.lower() for address, role in self._roles.items()}
+        if not early:
+            self._join(newcomers)
         self._reputations = self.relay.reputations(self._selected)
         taken = self.relay.commit(
             self.log.ledger_round, [c.commit for c in members], self._refusal("commit-refused")
         )
         return [c for c in members if c.address in set(taken)]
+
+    @property
+    def _rotates(self) -> bool:
+        return isinstance(self.roles, Rotation)
+
+    def _draw(self, number: int) -> dict[str, Role]:
+        """Return the roles of the round that is opened next; empty where everybody is a worker.
+
+        Raises TooFewForRolesError when the members are too few.
+        """
+        if not isinstance(self.roles, Rotation):
+            return {}
+        active = sum(self.relay.task.member(address).active for address in self.book.members())
+        self.roles.counts(active)
+        return self.relay.task.roles_of(number)
+
+    def _others(self) -> list[str]:
+        """Return the drawn validators and miners that can be reached."""
+        connected = set(self.grid.get_node_ids())
+        return [a for a, role in self._roles.items() if role != Role.WORKER and self.book.node(a) in connected]
+
+    def _node(self, address: str) -> int:
+        node = self.book.node(address)
+        assert node is not None
+        return node
 
     def _join(self, newcomers: Sequence[Contribution]) -> None:
         if not newcomers:
@@ -412,9 +554,7 @@ class ChainRound:
 
     def _refusal(self, kind: str) -> Callable[[str, str], None]:
         def note(address: str, reason: str) -> None:
-            node = self.book.node(address)
-            assert node is not None
-            self.failed(kind, node, reason)
+            self.failed(kind, self._node(address), reason)
 
         return note
 

@@ -20,7 +20,7 @@ from flwr_chainfl.crypto import Wallet
 from flwr_chainfl.errors import ConfigError, ParticipationError
 from flwr_chainfl.fixedpoint import WAD
 from flwr_chainfl.ledger import NOBODY, Ledger, Registry, Settings
-from flwr_chainfl.messages import RoundTerms, SealingTerms, write_terms
+from flwr_chainfl.messages import EnvelopeTerms, RoundTerms, write_terms
 from flwr_chainfl.record import RunRecord, earnings_table, write_plots
 from flwr_chainfl.rewards import Proportional, Schedule
 from flwr_chainfl.scoring import Scorer, Weighting
@@ -46,13 +46,16 @@ _BONDS_FUNDED = 8  # postings that can wait for the end of their challenge windo
 class Deadlines:
     """Periods of a round on the ledger, in seconds.
 
-    commit: to commit, from the opening; reveal: to reveal, after that; settle: to post scores, after that;
+    commit: to commit, from the opening; reveal: to reveal, after that; assess: to judge the contributions, after that, where
+    somebody does; seal: to attest the aggregate, after that, where somebody does; settle: to post scores, after that;
     challenge: to challenge a posting. On a chain whose tokens are worth something, make the last one long enough
     for people to look.
     """
 
     commit: int = 60
     reveal: int = 60
+    assess: int = 600
+    seal: int = 600
     settle: int = 600
     challenge: int = 60
 
@@ -273,8 +276,8 @@ class ChainStrategy(Strategy):
         run.book.open_round(run.round.log)
         known = run.round.meet([message.metadata.dst_node_id for message in messages])
         messages = [message for message in messages if message.metadata.dst_node_id in known]
-        sealing = self.exchange.sealing.terms(known) if self.exchange.sealing is not None else None
-        outgoing = [self._with_terms(message, run.round.terms, sealing) for message in messages]
+        envelopes = self.exchange.envelopes.terms(known) if self.exchange.envelopes is not None else None
+        outgoing = [self._with_terms(message, run.round.terms, envelopes) for message in messages]
         self._asked = [message.metadata.dst_node_id for message in outgoing]
         run.round.log.sent(outgoing)
         run.round.log.begin("train")
@@ -413,8 +416,8 @@ class ChainStrategy(Strategy):
             registry.authorise(relay.task.address)
         if source is not None:
             source.authorise(relay.task.address)
-        if self.exchange.sealing is not None:
-            self.exchange.sealing.open(relay, store)
+        if self.exchange.envelopes is not None:
+            self.exchange.envelopes.open(relay, store)
         known = self.exchange.known_labels
         if known is not None and self._calibration_share > 0:
             self._calibration = Calibration(known, share=self._calibration_share, seed=self._seed)
@@ -522,18 +525,18 @@ class ChainStrategy(Strategy):
             clipped=self.exchange.clipped,
             signal_tasks=signals.tasks if signals is not None else 0,
             signal_levels=signals.levels if signals is not None else 0,
-            key_scheme=self.exchange.sealing.scheme if self.exchange.sealing is not None else "x25519",
+            key_scheme=self.exchange.envelopes.scheme if self.exchange.envelopes is not None else "x25519",
             arrays_key=next((name for m in messages for name in m.content.array_records), "arrays"),
         )
 
-    def _with_terms(self, message: Message, terms: RoundTerms, sealing: SealingTerms | None = None) -> Message:
+    def _with_terms(self, message: Message, terms: RoundTerms, envelopes: EnvelopeTerms | None = None) -> Message:
         """Give a Flower message a content of its own, with the protocol's terms and without an empty ArrayRecord."""
         key, config = next(iter(message.content.config_records.items()))
         node = message.metadata.dst_node_id
         consensus = self.exchange.consensus_terms(node)
         terms = replace(terms, member=self._live().book.member(node))
         content = RecordDict({name: record for name, record in message.content.items() if name != key and len(record)})
-        parts = [part for part in (consensus, sealing) if part is not None]
+        parts = [part for part in (consensus, envelopes) if part is not None]
         content[key] = write_terms(config, terms, *parts)
         message.content = content
         return message

@@ -104,7 +104,7 @@ def read_contribution(reply: Message, terms: RoundTerms, *, run_id: int, member:
             Signature.from_bytes(read_field(record, "node-signature", bytes)),
             address,
         )
-    salt = record.get("salt", b"")
+    salt, sent, reference = record.get("salt"), record.get("content"), record.get("reference")
     return Contribution(
         node=node,
         round_number=terms.round_number,
@@ -114,6 +114,8 @@ def read_contribution(reply: Message, terms: RoundTerms, *, run_id: int, member:
         join=read_join(reply, terms, address) if address != member else None,
         reply=reply,
         salt=salt if isinstance(salt, bytes) else b"",
+        sent=sent if isinstance(sent, bytes) else b"",
+        reference=reference if isinstance(reference, str) else REFERENCE_NONE,
     )
 
 

@@ -12,7 +12,7 @@ from flwr_chainfl.rewards import TopK
 from flwr_chainfl.scoring import AboveChance, ByScore, PeerReviewScore
 from flwr_chainfl.serverapp.assessment import PeerReview
 from flwr_chainfl.serverapp.chain_strategy import ChainStrategy
-from flwr_chainfl.serverapp.sealing import Sealing
+from flwr_chainfl.serverapp.envelopes import Envelopes
 from flwr_chainfl.serverapp.weights_exchange import Weights
 
 _SKEWED = PeerReviewScore(threshold=3 * WAD // 10, floor=4 * WAD // 10)
@@ -27,7 +27,7 @@ class FedCollateral(ChainStrategy):
     honest share.
 
     What it cannot do: see `PeerReviewScore` about reviewers that agreed on their marks, and about fewer than five workers;
-    see `Sealing` about who can read. A review is as good as the data that it is made on: where everybody has other classes,
+    see `Envelopes` about who can read. A review is as good as the data that it is made on: where everybody has other classes,
     an honest model looks bad to others, hence `skewed`.
 
     Source: docs/protocols/collateral.md; Jaberzadeh et al., arXiv 2307.10492.
@@ -45,8 +45,8 @@ class FedCollateral(ChainStrategy):
     aggregate : str
         ``overall``: models count by their overall scores; ``uniform``: all accepted ones alike. Whose score is below the
         threshold does not count, unless everybody's is.
-    encryption : str or Sealing, optional
-        ``x25519`` or ``rsa-oaep``, or a `Sealing` with the requester's own key; None: models travel in the open.
+    encryption : str or Envelopes, optional
+        ``x25519`` or ``rsa-oaep``, or a `Envelopes` with the requester's own key; None: models travel in the open.
     metric : str
         The evaluation metric that is a reviewer's mark, a share from 0 to 1.
     inner : Strategy, optional
@@ -72,7 +72,7 @@ class FedCollateral(ChainStrategy):
         skewed: bool = False,
         scorer: PeerReviewScore | None = None,
         aggregate: str = "overall",
-        encryption: str | Sealing | None = "x25519",
+        encryption: str | Envelopes | None = "x25519",
         metric: str = "accuracy",
         inner: Strategy | None = None,
         min_nodes: int = 3,
@@ -84,7 +84,7 @@ class FedCollateral(ChainStrategy):
             scorer = _SKEWED if skewed else PeerReviewScore()
         elif skewed:
             raise ConfigError("skewed chooses the scorer; leave it out, or the scorer")
-        sealing = Sealing(encryption) if isinstance(encryption, str) else encryption
+        envelopes = Envelopes(encryption) if isinstance(encryption, str) else encryption
         if inner is None:
             inner = FedAvg(min_train_nodes=min_nodes, min_evaluate_nodes=min_nodes, min_available_nodes=min_nodes)
         settings.setdefault("weighting", ByScore() if aggregate == "overall" else AboveChance(minimum=scorer.threshold))
@@ -92,7 +92,7 @@ class FedCollateral(ChainStrategy):
         settings.setdefault("settlement", "onchain")
         settings.setdefault("accuracy_key", metric)
         super().__init__(
-            exchange=Weights(inner, sealing=sealing, by_samples=False),
+            exchange=Weights(inner, envelopes=envelopes, by_samples=False),
             scorer=scorer,
             assessment=PeerReview(metric=metric, judges_reference=scorer.floor > 0),
             **settings,

@@ -30,6 +30,9 @@ class RoundLog:
         self.calibration = ""
         self.seed = ""
         self.reference: str | None = None
+        self.roles: dict[str, str] = {}
+        self.accepted: list[str] | None = None
+        self.seal: str | None = None
         self.weights: dict[str, int] = {}
         self.reputations: dict[str, int] = {}
         self.contributions: list[dict[str, Any]] = []
@@ -105,6 +108,9 @@ class RoundLog:
             "reference": self.reference,
             "calibration": self.calibration or None,
             "seed": self.seed or None,
+            "roles": self.roles,
+            "accepted": self.accepted,
+            "seal": self.seal,
             "evaluations": self.evaluations,
             "contributions": self.contributions,
             "marks": self.marks,

@@ -9,12 +9,14 @@ from typing import Any
 from flwr.app import ArrayRecord, Message, RecordDict
 from flwr.serverapp.strategy import FedAvg, Strategy
 
+from flwr_chainfl.consensus import Standing
 from flwr_chainfl.errors import CommitmentError, ConfigError, ReportShapeError
+from flwr_chainfl.exact_mean import ExactMean, in_units
 from flwr_chainfl.labels import MICRO
 from flwr_chainfl.messages import NUM_EXAMPLES, REPLY_RECORD, WEIGHTS, ConsensusTerms
 from flwr_chainfl.serverapp.contribution import Contribution
-from flwr_chainfl.serverapp.exchange import Aggregate, Standing, Surroundings
-from flwr_chainfl.serverapp.sealing import Sealing
+from flwr_chainfl.serverapp.envelopes import Envelopes
+from flwr_chainfl.serverapp.exchange import Aggregate, Surroundings
 from flwr_chainfl.signals import Signals
 from flwr_chainfl.storage import Store, address
 from flwr_chainfl.weights import is_scaled_update, pack_weights, same_shapes, unpack_weights
@@ -33,11 +35,15 @@ class Weights:
         reveal, and a reply must be the committed update, shrunk. Default: a reply must be what was committed.
     keep_content : bool, optional
         Whether the clients' weights are stored. An audit of pay by sample count does not need them. Default: with signals.
-    sealing : Sealing, optional
+    envelopes : Envelopes, optional
         Seals each client's weights for the other clients and the server, so that stores and onlookers do not see them.
         Default: they travel in the open.
     by_samples : bool
         Whether the inner strategy weights by what clients say their number of examples is. Default: yes; no: all alike.
+    exact : ExactMean, optional
+        Averages in whole numbers instead, which miners can seal; `inner` samples the nodes and averages the metrics. Only
+        a strategy that aggregates as FedAvg does can be an inner one then: what is not linear in the models (a median, Krum,
+        a server optimizer with state) has no exact form that all would find alike.
     signals : Signals, optional
         Reports quantised changes of parameters, for scorers of labels; they are revealed once all have committed. Default:
         reports the number of samples.
@@ -53,18 +59,32 @@ class Weights:
         *,
         clipped: bool = False,
         keep_content: bool | None = None,
-        sealing: Sealing | None = None,
+        envelopes: Envelopes | None = None,
         by_samples: bool = True,
+        exact: ExactMean | None = None,
         signals: Signals | None = None,
     ) -> None:
-        if sealing is not None and clipped:
-            raise ConfigError("a wrapper cannot clip weights that are sealed; leave clipped or sealing out")
+        if envelopes is not None and clipped:
+            raise ConfigError("a wrapper cannot clip weights that are sealed; leave clipped or envelopes out")
         self.flower = inner if inner is not None else FedAvg()
+        if exact is not None and type(self.flower).aggregate_train is not FedAvg.aggregate_train:
+            raise ConfigError(
+                f"{type(self.flower).__name__} aggregates in its own way, which miners cannot repeat to the last bit; name an "
+                f"inner strategy that averages as FedAvg does, such as FedAvg or FedProx, or leave the roles out"
+            )
+        if exact is not None and clipped:
+            raise ConfigError("clipped replies are not what the miners see; leave the wrapper, or the roles, out")
+        if exact is not None and envelopes is not None:
+            raise ConfigError("miners average models that they can read; leave the envelopes, or the roles, out")
+        self.exact = exact
+        self._pending: ArrayRecord | None = None
         self.clipped = clipped
         self.signals = signals
-        self.sealing = sealing
+        self.envelopes = envelopes
         self._by_samples = by_samples
-        self._keep_content = keep_content if keep_content is not None else signals is not None or sealing is not None
+        self._keep_content = (
+            keep_content if keep_content is not None else any(part is not None for part in (signals, envelopes, exact))
+        )
         self._store: Store | None = None
         self._global = ArrayRecord()
 
@@ -90,7 +110,8 @@ class Weights:
             "inner": type(self.flower).__name__,
             "clipped": self.clipped,
             "by-samples": self._by_samples,
-            "sealing": None if self.sealing is None else self.sealing.keys.address,
+            "envelopes": None if self.envelopes is None else self.envelopes.keys.address,
+            "exact": None if self.exact is None else asdict(self.exact),
             "signals": None if self.signals is None else asdict(self.signals),
         }
 
@@ -100,7 +121,7 @@ class Weights:
 
     def begin_round(self, arrays: ArrayRecord) -> None:
         """Take the global model that the round starts from."""
-        self._global = arrays
+        self._global, self._pending = arrays, None
 
     def train_arrays(self, arrays: ArrayRecord) -> ArrayRecord:
         """Send the global model."""
@@ -118,13 +139,16 @@ class Weights:
 
     def check_reply(self, contribution: Contribution) -> None:
         """Take the weights out of the reply and check them against the global model; sealed ones come with the reveal."""
-        if self.sealing is not None:
+        if self.envelopes is not None:
             if contribution.reply.content.array_records:
                 raise ReportShapeError("the reply carries weights in the open; use the same flwr-chainfl version")
             contribution.report = contribution.samples.to_bytes(8, "big")
             return
         arrays = _weights(contribution.reply)
         same_shapes(arrays, self._global)
+        if self.exact is not None:
+            for name, array in arrays.items():
+                in_units(name, array.numpy())
         if self.signals is None:
             contribution.report = contribution.samples.to_bytes(8, "big")
         elif not self.clipped:
@@ -135,12 +159,12 @@ class Weights:
 
     def check_reveal(self, contribution: Contribution) -> None:
         """Where replies are clipped, check that this one is the committed update, shrunk; open what is sealed."""
-        if not self.clipped and self.sealing is None:
+        if not self.clipped and self.envelopes is None:
             return
         contribution.content = contribution.sent
         contribution.cid = address(contribution.content)
-        if self.sealing is not None:
-            opened = self.sealing.unseal(contribution)
+        if self.envelopes is not None:
+            opened = self.envelopes.unseal(contribution)
             same_shapes(opened, self._global)
             if self.signals is not None:
                 contribution.report = self.signals.report(opened, self._global)
@@ -163,7 +187,7 @@ class Weights:
 
     def judged(self, contribution: Contribution, store: Store) -> ArrayRecord | bytes:
         """Show assessors the weights, or the envelope as the store has it."""
-        if self.sealing is not None:
+        if self.envelopes is not None:
             return store.get(contribution.cid)
         return _weights(contribution.reply)
 
@@ -172,8 +196,31 @@ class Weights:
         """The global model that the round began with."""
         return self._global
 
+    @property
+    def is_sealed(self) -> bool:
+        """Whether models are averaged in whole numbers."""
+        return self.exact is not None
+
+    def stored(self, contribution: Contribution, store: Store) -> bytes:
+        """Return the weights as safetensors bytes."""
+        return pack_weights(_weights(contribution.reply))
+
+    def before(self) -> bytes:
+        """Return the global model as safetensors bytes."""
+        return pack_weights(self._global)
+
+    def found(self, accepted: Sequence[Contribution], standing: Standing, store: Store) -> bytes:
+        """Return the exact mean as safetensors bytes."""
+        assert self.exact is not None
+        models = (_weights(contribution.reply) for contribution in accepted)
+        samples = [int.from_bytes(contribution.report, "big") for contribution in accepted]
+        self._pending = self.exact.mean(models, samples, self._global)
+        return pack_weights(self._pending)
+
     def aggregate(self, server_round: int, accepted: Sequence[Contribution], standing: Standing) -> Aggregate:
-        """Let the inner strategy aggregate the accepted replies."""
+        """Let the inner strategy aggregate the accepted replies, or take over what was found exactly."""
+        if self.exact is not None:
+            return self._adopt(accepted)
         counted = {c.address: standing.contributions.get(c.address, 0) for c in accepted} if standing.contributions else {}
         replies = [_plain(contribution.reply) for contribution in accepted]
         key = str(getattr(self.flower, "weighted_by_key", NUM_EXAMPLES))
@@ -188,6 +235,17 @@ class Weights:
             assert self._store is not None
             reference = self._store.put(pack_weights(self._global))
         return Aggregate(arrays, metrics, counted, reference=reference)
+
+
+    def _adopt(self, accepted: Sequence[Contribution]) -> Aggregate:
+        """Take over the exact mean, and let the inner strategy average the metrics."""
+        assert self._pending is not None
+        assert isinstance(self.flower, FedAvg)
+        assert self._store is not None
+        replies = [_plain(contribution.reply).content for contribution in accepted]
+        metrics = self.flower.train_metrics_aggr_fn(replies, self.flower.weighted_by_key) if replies else None
+        reference = self._store.put(self.before()) if self._keep_content else None
+        return Aggregate(self._pending, metrics, reference=reference)
 
 
 def _weights(reply: Message) -> ArrayRecord:

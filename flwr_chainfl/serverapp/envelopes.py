@@ -18,7 +18,7 @@ from flwr_chainfl.crypto import (
 )
 from flwr_chainfl.errors import ConfigError, EncryptionKeyError, ReportError
 from flwr_chainfl.ledger import KeyRequest, Keys
-from flwr_chainfl.messages import REPLY_RECORD, SealingTerms
+from flwr_chainfl.messages import REPLY_RECORD, EnvelopeTerms
 from flwr_chainfl.serverapp.contribution import Contribution, check_signed, read_field
 from flwr_chainfl.serverapp.relay import Relay
 from flwr_chainfl.storage import KeyDirectory, Store
@@ -35,7 +35,7 @@ class Reader:
     cid: str
 
 
-class Sealing:
+class Envelopes:
     """Contents are sealed for the participants of the round and for the requester, and for nobody else.
 
     The requester is among the readers since its server aggregates. Before a client first takes part, it is asked for its
@@ -92,14 +92,14 @@ class Sealing:
         """Return the nodes whose key is not known yet."""
         return sorted(node for node in nodes if node not in self._readers)
 
-    def terms(self, nodes: Iterable[int]) -> SealingTerms:
+    def terms(self, nodes: Iterable[int]) -> EnvelopeTerms:
         """Return whom clients seal for when these nodes take part; their keys are kept in the store for this round, too."""
         readers = [self._readers[node] for node in sorted(nodes) if node in self._readers]
         if readers and self._own is not None and self._store is not None:
             readers.append(self._own)
             for reader in readers:
                 self._store.pin(reader.cid)
-        return SealingTerms(
+        return EnvelopeTerms(
             registry=self.keys.address,
             readers=[reader.address for reader in readers],
             keys=[reader.key.to_bytes() for reader in readers],

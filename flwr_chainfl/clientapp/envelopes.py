@@ -18,13 +18,13 @@ from flwr_chainfl.crypto import (
 )
 from flwr_chainfl.errors import SignatureError
 from flwr_chainfl.ledger.keys import key_domain
-from flwr_chainfl.messages import REPLY_RECORD, RoundTerms, SealingTerms
+from flwr_chainfl.messages import REPLY_RECORD, EnvelopeTerms, RoundTerms
 
 
-def offer_key(wallet: Wallet, key: EncryptionKey, terms: RoundTerms, sealing: SealingTerms) -> RecordDict:
+def offer_key(wallet: Wallet, key: EncryptionKey, terms: RoundTerms, envelopes: EnvelopeTerms) -> RecordDict:
     """Return the public key, signed for the registry that it is to be entered in."""
     statement = {"participant": wallet.address, "keyId": key.public.key_id}
-    domain = key_domain(terms.chain_id, sealing.registry)
+    domain = key_domain(terms.chain_id, envelopes.registry)
     record = ConfigRecord(
         {
             "address": wallet.address,
@@ -35,7 +35,7 @@ def offer_key(wallet: Wallet, key: EncryptionKey, terms: RoundTerms, sealing: Se
     return RecordDict({REPLY_RECORD: record})
 
 
-def seal_for_readers(content: bytes, owner: str, terms: RoundTerms, sealing: SealingTerms) -> tuple[bytes, float]:
+def seal_for_readers(content: bytes, owner: str, terms: RoundTerms, envelopes: EnvelopeTerms) -> tuple[bytes, float]:
     """Return the envelope of a content for the readers that the server names, and the seconds that it took.
 
     A key that its owner has not signed for is refused, so that the server cannot put one of its own in a reader's place.
@@ -44,9 +44,9 @@ def seal_for_readers(content: bytes, owner: str, terms: RoundTerms, sealing: Sea
     Raises SignatureError, EncryptionKeyError, ConfigError.
     """
     began = time.perf_counter()
-    domain = key_domain(terms.chain_id, sealing.registry)
+    domain = key_domain(terms.chain_id, envelopes.registry)
     recipients = []
-    for reader, encoded, signature in zip(sealing.readers, sealing.keys, sealing.signatures, strict=True):
+    for reader, encoded, signature in zip(envelopes.readers, envelopes.keys, envelopes.signatures, strict=True):
         key = PublicKey.from_bytes(encoded)
         statement = TypedData(domain=domain, primary="Key", message={"participant": reader, "keyId": key.key_id})
         signer = recover(statement, Signature.from_bytes(signature))
