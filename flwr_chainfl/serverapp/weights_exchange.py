@@ -66,6 +66,7 @@ class Weights:
             raise ConfigError("clipped replies are not what the miners see; leave the wrapper, or the roles, out")
         self.exact = exact
         self._pending: ArrayRecord | None = None
+        self._sealed: bytes | None = None
         self.clipped = clipped
         self.signals = signals
         self._keep_content = keep_content if keep_content is not None else signals is not None or exact is not None
@@ -102,7 +103,15 @@ class Weights:
         self._store = surroundings.store
 
     def begin_round(self, arrays: ArrayRecord) -> None:
-        """Take the global model that the round starts from."""
+        """Take the global model that the round starts from.
+
+        Raises ConfigError when it is not the one that was sealed.
+        """
+        if self._sealed is not None and pack_weights(arrays) != self._sealed:
+            raise ConfigError(
+                "the round does not start from the model that the miners sealed: a wrapper of the strategy changed it; leave "
+                "the wrapper, or the roles, out"
+            )
         self._global, self._pending = arrays, None
 
     def train_arrays(self, arrays: ArrayRecord) -> ArrayRecord:
@@ -165,6 +174,11 @@ class Weights:
         return self._global
 
     @property
+    def trains_everybody(self) -> bool:
+        """Only workers train: the global model is everybody's."""
+        return False
+
+    @property
     def is_sealed(self) -> bool:
         """Whether models are averaged in whole numbers."""
         return self.exact is not None
@@ -208,6 +222,7 @@ class Weights:
         assert self._pending is not None
         assert isinstance(self.flower, FedAvg)
         assert self._store is not None
+        self._sealed = pack_weights(self._pending)
         replies = [_plain(contribution.reply).content for contribution in accepted]
         metrics = self.flower.train_metrics_aggr_fn(replies, self.flower.weighted_by_key) if replies else None
         reference = self._store.put(self.before()) if self._keep_content else None
