@@ -20,7 +20,7 @@ from flwr_chainfl.ledger.accounting import conservation
 from flwr_chainfl.messages import SOFT_LABELS
 from flwr_chainfl.record import read_run
 from flwr_chainfl.reputation import reputation
-from flwr_chainfl.rewards import Schedule, schedule_of
+from flwr_chainfl.rewards import PayFacts, Schedule, schedule_of
 from flwr_chainfl.scoring import Facts, Scored, Scorer, scorer_of, weighting_of
 from flwr_chainfl.serverapp.book import mean_text
 from flwr_chainfl.signals import Signals
@@ -364,7 +364,7 @@ class _Audit:
             paid_for = settled.receipts[participant]["quality"]
             yield from _differ(f"{where}, {participant}, quality on the ledger", str(paid_for), str(quality))
         slashes = [self._slash(score, settled.stakes[p]) for p, score in zip(participants, scores, strict=True)]
-        amounts = self._schedule.split(settled.budget + sum(slashes), scores)
+        amounts = self._schedule.split(settled.budget, sum(slashes), scores, PayFacts())
         for participant, score, slash, amount in zip(participants, scores, slashes, amounts, strict=True):
             receipt, entry = settled.receipts[participant], recorded[participant]
             reveal = settled.reveals[participant]

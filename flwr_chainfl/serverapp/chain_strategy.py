@@ -48,18 +48,18 @@ _BONDS_FUNDED = 8  # postings that can wait for the end of their challenge windo
 class Deadlines:
     """Periods of a round on the ledger, in seconds.
 
-    commit: to commit, from the opening; reveal: to reveal, after that; settle: to post scores, after that;
-    challenge: to challenge a posting; assess: to judge, between reveal and settle, where somebody does; seal: to attest, after
-    that, where miners do. On a chain whose tokens are worth something, make the last one long enough
+    commit: to commit, from the opening; reveal: to reveal, after that; assess: to judge the contributions, after that, where
+    somebody does; seal: to attest the aggregate, after that, where somebody does; settle: to post scores, after that;
+    challenge: to challenge a posting. On a chain whose tokens are worth something, make the last one long enough
     for people to look.
     """
 
     commit: int = 60
     reveal: int = 60
+    assess: int = 600
+    seal: int = 600
     settle: int = 600
     challenge: int = 60
-    assess: int = 60
-    seal: int = 60
 
 
 class ChainStrategy(Strategy):
