@@ -610,7 +610,6 @@ contract FederatedTask is TaskState {
         if (miners == 0) miners = 1;
         validators = n * _settings.validators / sum;
         if (validators == 0) validators = 1;
-        // Where one of a kind is more than its share, the workers' part may be all that is left of three.
         workers = n - validators - miners;
     }
 

@@ -87,8 +87,6 @@ class ChainStrategy(Strategy):
     packed : bool
         Whether the clients' train replies open their own commitments, which saves an exchange a round and lets the server
         see contributions before all have committed. Of weights they always do.
-    most_strikes : int
-        Rounds in a row with quality 0 after which a worker is excluded; 0: never.
     num_rounds : int, optional
         Rounds that the task is funded for. The run is closed (everybody paid, table printed) after this many.
         When left out, each round is funded as it comes, and the run is closed by `close()` or when the process
@@ -101,6 +99,11 @@ class ChainStrategy(Strategy):
         WAD. Scores above -slash_floor are not slashed.
     missing_slash : float
         Share of its stake that a participant loses when it commits and does not reveal.
+    most_strikes : int
+        A worker whose quality is 0 in so many of its rounds in a row is excluded: it takes part in no later round, and has its
+        stake back when it leaves. 0: nobody is.
+    streak_cap : int
+        Up to so many rounds in a row that a participant earned in are counted for schedules such as `Consistency`; 0: none.
     settlement : str
         ``optimistic``: scores are posted, and the contract computes them when somebody challenges; ``onchain``: the
         contract computes them in every round, from reports that are published on chain.
@@ -151,16 +154,17 @@ class ChainStrategy(Strategy):
         scorer: Scorer,
         weighting: Weighting | None = None,
         schedule: Schedule | None = None,
-        assessment: Assessment | None = None,
         roles: Rotation | Everyone | None = None,
+        assessment: Assessment | None = None,
         packed: bool = False,
-        most_strikes: int = 0,
         num_rounds: int | None = None,
         reward_per_round: int = 1000 * WAD,
         stake: int = 100 * WAD,
         bond: int = 50 * WAD,
         slash_floor: int = 0,
         missing_slash: float = 0.1,
+        most_strikes: int = 0,
+        streak_cap: int = 0,
         settlement: str = "optimistic",
         calibration_share: float = 0.02,
         reputation: Reputation | None = None,
@@ -185,6 +189,8 @@ class ChainStrategy(Strategy):
         require("bond", bond, minimum=0)
         require("slash_floor", slash_floor, minimum=0)
         require("missing_slash", missing_slash, minimum=0, maximum=1)
+        require("most_strikes", most_strikes, minimum=0, maximum=2**16 - 1)
+        require("streak_cap", streak_cap, minimum=0, maximum=2**16 - 1)
         require("node_timeout", node_timeout, above=0)
         require("phase_timeout", phase_timeout, above=0)
         if num_rounds is not None:
@@ -216,16 +222,16 @@ class ChainStrategy(Strategy):
         if isinstance(self.roles, Rotation):
             assessment = assessment if assessment is not None else ValidatorVotes()
         _check_roles(self.roles, exchange, scorer, assessment, weighting)
-        require("most_strikes", most_strikes, minimum=0, maximum=255)
         self.assessment = assessment
         self._packed = packed
-        self._most_strikes = most_strikes
         self.num_rounds = num_rounds
         self._reward_per_round = reward_per_round
         self._stake = stake
         self._bond = bond
         self._slash_floor = slash_floor
         self._missing_slash = missing_slash
+        self._most_strikes = most_strikes
+        self._streak_cap = streak_cap
         self._settlement = settlement
         self._calibration_share = calibration_share
         self._calibration: Calibration | None = None
@@ -290,6 +296,8 @@ class ChainStrategy(Strategy):
             exchange=self.exchange,
             scorer=self.scorer,
             assessment=self.assessment,
+            roles=self.roles,
+            expected={},
             admission=self._admission,
             weighting=self.weighting,
             calibration=self._calibration.draw() if self._calibration is not None else NO_CALIBRATION,
@@ -437,11 +445,12 @@ class ChainStrategy(Strategy):
             admission=ledger.deploy(self._admission.contract, self._admission.arguments) if self._admission else NOBODY,
             randomness=source.address if source is not None else NOBODY,
             assess_seconds=self._deadlines.assess if self.assessment is not None else 0,
-            seal_seconds=self._deadlines.seal if isinstance(self.roles, Rotation) else 0,
+            seal_seconds=self._deadlines.seal if miners else 0,
             workers=workers,
             validators=validators,
             miners=miners,
             most_strikes=self._most_strikes,
+            streak_cap=self._streak_cap,
         )
         relay = Relay(ledger, ledger.deploy_task(settings), token=token)
         if registry is not None:
