@@ -174,8 +174,8 @@ class SealTerms:
     workers: whose contributions came, ascending by address; of each, samples: declared when it joined; commitments: 32
     bytes, commit_signatures, salts: what was committed to and how it opens; contents, reports: what was; reputations: WAD,
     empty where none are kept
-    calibration: the round's items
-    validators: that gave marks; of each, subjects, scores: lists, JSON; score_signatures
+    known_items: the round's calibration
+    validators: that gave marks; of each, judged, marks: subjects and scores as they were signed, JSON; mark_signatures
     """
 
     rule: str
@@ -189,11 +189,11 @@ class SealTerms:
     contents: list[bytes]
     reports: list[bytes]
     reputations: list[int]
-    calibration: bytes
+    known_items: bytes
     validators: list[str]
-    subjects: str
-    scores: str
-    score_signatures: list[bytes]
+    judged: str
+    marks: str
+    mark_signatures: list[bytes]
 
 
 Terms = TypeVar("Terms", RoundTerms, ConsensusTerms, DecoderTerms, AssessmentTerms, SealTerms)

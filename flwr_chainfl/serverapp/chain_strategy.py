@@ -296,8 +296,6 @@ class ChainStrategy(Strategy):
             exchange=self.exchange,
             scorer=self.scorer,
             assessment=self.assessment,
-            roles=self.roles,
-            expected={},
             admission=self._admission,
             weighting=self.weighting,
             calibration=self._calibration.draw() if self._calibration is not None else NO_CALIBRATION,
