@@ -158,12 +158,14 @@ class AssessmentTerms:
     """What an assessor is to judge, in a message with its subjects' contributions.
 
     subjects: checksummed addresses, ascending; the task's own stands for the reference that the round began with;
-    envelopes: of each that is sealed, empty bytes where an ArrayRecord of its address carries it; metric: the evaluation
+    envelopes: of each that is sealed, empty bytes where an ArrayRecord of its address carries it; names: of the model's
+    arrays in their order, where something is sealed; metric: the evaluation
     metric that is the mark, from 0 to 1; calibration: items, for assessors of labels
     """
 
     subjects: list[str]
     envelopes: list[bytes]
+    names: list[str]
     metric: str
     calibration: bytes = b""
 
@@ -191,8 +193,8 @@ class SealTerms:
     workers: whose contributions came, ascending by address; of each, samples: declared when it joined; commitments: 32
     bytes, commit_signatures, salts: what was committed to and how it opens; contents, reports: what was; reputations: WAD,
     empty where none are kept
-    calibration: the round's items
-    validators: that gave marks; of each, subjects, scores: lists, JSON; score_signatures
+    known_items: the round's calibration
+    validators: that gave marks; of each, judged, marks: subjects and scores as they were signed, JSON; mark_signatures
     """
 
     rule: str
@@ -206,11 +208,11 @@ class SealTerms:
     contents: list[bytes]
     reports: list[bytes]
     reputations: list[int]
-    calibration: bytes
+    known_items: bytes
     validators: list[str]
-    subjects: str
-    scores: str
-    score_signatures: list[bytes]
+    judged: str
+    marks: str
+    mark_signatures: list[bytes]
 
 
 Terms = TypeVar("Terms", RoundTerms, ConsensusTerms, DecoderTerms, AssessmentTerms, SealTerms, EnvelopeTerms)

@@ -13,7 +13,7 @@ from flwr_chainfl.crypto import Domain, EncryptionKey, EnvelopeContext, TypedDat
 from flwr_chainfl.errors import ChainFLError, ReportError
 from flwr_chainfl.fixedpoint import to_wad
 from flwr_chainfl.messages import REPLY_RECORD, AssessmentTerms, RoundTerms, only_metrics
-from flwr_chainfl.weights import unpack_weights
+from flwr_chainfl.weights import in_order, unpack_weights
 
 log = logging.getLogger("flwr")
 
@@ -113,7 +113,7 @@ def _contributions(
                 ),
                 key=key(),
             )
-            yield subject, unpack_weights(opened)
+            yield subject, in_order(unpack_weights(opened), wanted.names)
         except ChainFLError as error:
             log.warning("The contribution of %s cannot be opened: %s", subject, error)
             yield subject, error

@@ -89,13 +89,15 @@ def assessment_message(
     judged: Mapping[str, Judged],
     reference: ArrayRecord | None,
     *,
+    names: Sequence[str] = (),
     consensus: ConsensusTerms | None = None,
     calibration: bytes = b"",
 ) -> Message | None:
     """Return what an assessor is sent, None where there is nothing for it to judge.
 
     judged: by the workers' addresses, ascending; reference: the model that the round began with, where that is judged;
-    consensus: what an assessor of labels needs of the exchange; calibration: items that count for all assessors of labels
+    names: of the model's arrays in their order, where contributions are sealed; consensus: what an assessor of labels needs
+    of the exchange; calibration: items that count for all assessors of labels
     """
     others = {address: content for address, content in judged.items() if address != assessor}
     if reference is not None:
@@ -105,6 +107,7 @@ def assessment_message(
     wanted = AssessmentTerms(
         subjects=list(others),
         envelopes=[one if isinstance(one, bytes) else b"" for one in others.values()],
+        names=list(names),
         metric=assessment.metric,
         calibration=calibration,
     )

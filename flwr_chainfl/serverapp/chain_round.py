@@ -14,7 +14,7 @@ from flwr.serverapp import Grid
 from flwr_chainfl.admission import Admission
 from flwr_chainfl.consensus import Standing
 from flwr_chainfl.crypto import calibration_commitment
-from flwr_chainfl.errors import ChainFLError, CommitmentError, ReusedSaltError
+from flwr_chainfl.errors import ChainFLError, CommitmentError, ContractError, ReusedSaltError
 from flwr_chainfl.ledger import (
     NO_HASH,
     JoinRequest,
@@ -86,7 +86,7 @@ class ChainRound:
     _result: Result | None = None
     _roles: dict[str, Role] = field(default_factory=dict)
     _requests: list[ScoreRequest] = field(default_factory=list)
-    _attested: set[str] = field(default_factory=set)
+    _attested: dict[str, bool] = field(default_factory=dict)
     is_void: bool = field(default=False, init=False)
 
     def meet(self, nodes: Sequence[int]) -> list[int]:
@@ -155,11 +155,12 @@ class ChainRound:
             self.book.node(address): address for address in self.assessment.assessors(list(judged), self._roles)
         }
         items = self.calibration.items
+        names = list(self.exchange.reference) if self.exchange.envelopes is not None else []
         messages = [
             message
             for node, address in sorted((n, a) for n, a in assessors.items() if n is not None)
             if (message := assessment_message(
-                self.assessment, self.terms, node, address, judged, reference,
+                self.assessment, self.terms, node, address, judged, reference, names=names,
                 consensus=self.exchange.consensus_terms(node), calibration=items,
             )) is not None
         ]
@@ -231,9 +232,9 @@ class ChainRound:
                     f"the miner attests 0x{request.aggregate.hex()}, the server finds 0x{mine.hex()}",
                 )
         number = self.log.ledger_round
-        self.relay.attest(number, requests, self._refusal("attestation-refused"))
-        sealed = self.relay.task.seal_of(number)
-        self._attested = {request.participant for request in requests if request.aggregate == sealed}
+        taken = set(self.relay.attest(number, requests, self._refusal("attestation-refused")))
+        sealed = self.relay.task.round(number).aggregate
+        self._attested = {one.participant: one.aggregate == sealed for one in requests if one.participant in taken}
         self.is_void = sealed != mine
         self.log.seal = sealed.hex() if sealed != NO_HASH else None
         if self.is_void:
@@ -270,7 +271,7 @@ class ChainRound:
                 self._give_up_reason()
                 return
             given = self._marks()
-            acted = sorted({one.participant for one in revealed} | set(given) | self._attested, key=address_order)
+            acted = sorted({one.participant for one in revealed} | set(given) | set(self._attested), key=address_order)
             reports = {one.participant: one.report for one in revealed}
             facts = self._facts(acted, given, seed=seed)
             scored = self.scorer.score([reports.get(participant, b"") for participant in acted], facts)
@@ -293,7 +294,7 @@ class ChainRound:
             seed=seed,
             roles=[self._roles.get(participant, Role.WORKER) for participant in acted] if self._roles else (),
             marks=marks_of(acted, given, reference=self.terms.task) if given else (),
-            attested=[participant in self._attested for participant in acted] if self._attested else (),
+            attested=[self._attested.get(participant, False) for participant in acted] if self._attested else (),
         )
 
     def _marks(self) -> dict[str, dict[str, int]]:
@@ -407,18 +408,19 @@ class ChainRound:
         if early:
             self._join(newcomers)
         members = [c for c in contributions if self.book.is_member(c.address)]
-        if not members or self.relay.task.status != TaskStatus.RUNNING:
+        if self.relay.task.status != TaskStatus.RUNNING or not (members or (self._rotates and not early)):
             return []
         if self.extend and self.relay.task.round_number > 0:
             self.relay.extend(self.extend)
         commitment = (
             calibration_commitment(self.calibration.items, self.calibration.salt) if self.calibration.items else NO_HASH
         )
-        number = self.relay.task.round_number + 1
-        self._roles = self._draw(number)
+        self._roles = next_roles(self.relay, self.roles)
         members = [c for c in members if self._roles.get(c.address, Role.WORKER) == Role.WORKER]
         self._selected = [c.address for c in members]
-        self.relay.open_round(self._selected + self._others(), calibration=commitment)
+        # Where no worker came the round is opened all the same: who does what next follows from its end.
+        selected = self._selected or [a for a, role in self._roles.items() if role == Role.WORKER]
+        self.relay.open_round(selected + self._others(), calibration=commitment)
         self.log.ledger_round = self.relay.task.round_number
         self.log.roles = {address: role.name.lower() for address, role in self._roles.items()}
         if not early:
@@ -433,20 +435,14 @@ class ChainRound:
     def _rotates(self) -> bool:
         return isinstance(self.roles, Rotation)
 
-    def _draw(self, number: int) -> dict[str, Role]:
-        """Return the roles of the round that is opened next; empty where everybody is a worker.
-
-        Raises TooFewForRolesError when the members are too few.
-        """
-        if not isinstance(self.roles, Rotation):
-            return {}
-        self.roles.counts(self.relay.task.active_members)
-        return self.relay.task.roles_of(number)
-
     def _others(self) -> list[str]:
-        """Return the drawn validators and miners that can be reached."""
+        """Return the drawn validators and miners that can be reached; of a role without any, all."""
         connected = set(self.grid.get_node_ids())
-        return [a for a, role in self._roles.items() if role != Role.WORKER and self.book.node(a) in connected]
+        chosen: list[str] = []
+        for role in (Role.VALIDATOR, Role.MINER):
+            drawn = [address for address, its in self._roles.items() if its == role]
+            chosen += [address for address in drawn if self.book.node(address) in connected] or drawn
+        return chosen
 
     def _node(self, address: str) -> int:
         node = self.book.node(address)
@@ -556,6 +552,21 @@ class ChainRound:
             self.failed(kind, self._node(address), reason)
 
         return note
+
+
+def next_roles(relay: Relay, roles: Rotation | Everyone) -> dict[str, Role]:
+    """Return who does what in the round that is opened next; empty where everybody is a worker.
+
+    Raises TooFewForRolesError when the members are too few.
+    """
+    if not isinstance(roles, Rotation):
+        return {}
+    try:
+        return relay.task.roles_of(relay.task.round_number + 1)
+    except ContractError as error:
+        if error.name == "TooFewForRoles":
+            roles.counts(int(error.arguments["members"]))
+        raise
 
 
 def usable_evaluations(replies: Sequence[Message], current: ChainRound) -> list[Message]:

@@ -125,6 +125,10 @@ class Exchange(Protocol):
         """The model that the round began with, which assessors may have to judge, too."""
 
     @property
+    def trains_everybody(self) -> bool:
+        """Whether validators and miners train as well, to keep models of their own alive."""
+
+    @property
     def is_sealed(self) -> bool:
         """Whether what a round comes to is found in whole numbers, so that miners can attest it."""
 

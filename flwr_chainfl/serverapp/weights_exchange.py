@@ -19,7 +19,7 @@ from flwr_chainfl.serverapp.envelopes import Envelopes
 from flwr_chainfl.serverapp.exchange import Aggregate, Surroundings
 from flwr_chainfl.signals import Signals
 from flwr_chainfl.storage import Store, address
-from flwr_chainfl.weights import is_scaled_update, pack_weights, same_shapes, unpack_weights
+from flwr_chainfl.weights import in_order, is_scaled_update, pack_weights, same_shapes, unpack_weights
 
 
 class Weights:
@@ -78,6 +78,7 @@ class Weights:
             raise ConfigError("miners average models that they can read; leave the envelopes, or the roles, out")
         self.exact = exact
         self._pending: ArrayRecord | None = None
+        self._sealed: bytes | None = None
         self.clipped = clipped
         self.signals = signals
         self.envelopes = envelopes
@@ -120,7 +121,15 @@ class Weights:
         self._store = surroundings.store
 
     def begin_round(self, arrays: ArrayRecord) -> None:
-        """Take the global model that the round starts from."""
+        """Take the global model that the round starts from.
+
+        Raises ConfigError when it is not the one that was sealed.
+        """
+        if self._sealed is not None and pack_weights(arrays) != self._sealed:
+            raise ConfigError(
+                "the round does not start from the model that the miners sealed: a wrapper of the strategy changed it; leave "
+                "the wrapper, or the roles, out"
+            )
         self._global, self._pending = arrays, None
 
     def train_arrays(self, arrays: ArrayRecord) -> ArrayRecord:
@@ -164,7 +173,7 @@ class Weights:
         contribution.content = contribution.sent
         contribution.cid = address(contribution.content)
         if self.envelopes is not None:
-            opened = self.envelopes.unseal(contribution)
+            opened = in_order(self.envelopes.unseal(contribution), self._global)
             same_shapes(opened, self._global)
             if self.signals is not None:
                 contribution.report = self.signals.report(opened, self._global)
@@ -195,6 +204,11 @@ class Weights:
     def reference(self) -> ArrayRecord:
         """The global model that the round began with."""
         return self._global
+
+    @property
+    def trains_everybody(self) -> bool:
+        """Only workers train: the global model is everybody's."""
+        return False
 
     @property
     def is_sealed(self) -> bool:
@@ -242,6 +256,7 @@ class Weights:
         assert self._pending is not None
         assert isinstance(self.flower, FedAvg)
         assert self._store is not None
+        self._sealed = pack_weights(self._pending)
         replies = [_plain(contribution.reply).content for contribution in accepted]
         metrics = self.flower.train_metrics_aggr_fn(replies, self.flower.weighted_by_key) if replies else None
         reference = self._store.put(self.before()) if self._keep_content else None
