@@ -44,11 +44,11 @@ def assess(
     began = time.perf_counter()
     contributions = dict(_contributions(message.content, terms, wanted, key))
     opening = time.perf_counter() - began
+    asked, message.metadata.message_type = message.metadata.message_type, "evaluate"
     for subject, arrays in contributions.items():
         if isinstance(arrays, Exception):
             failure = arrays
             continue
-        message.metadata.message_type = "evaluate"
         message.content = RecordDict({terms.arrays_key: arrays, name: ConfigRecord(dict(config.items()))})
         try:
             reply = call(message, context)
@@ -60,6 +60,7 @@ def assess(
             failure = ReportError(reply.error.reason)
             continue
         marks[subject] = _mark(reply, wanted.metric)
+    message.metadata.message_type = asked
     if not marks:
         raise ReportError(f"none of {len(wanted.subjects)} contributions could be judged; the last error: {failure}")
     return signed_marks(wallet, terms, marks, opening_seconds=opening if any(wanted.envelopes) else 0.0)

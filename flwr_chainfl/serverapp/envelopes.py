@@ -27,12 +27,11 @@ from flwr_chainfl.weights import unpack_weights
 
 @dataclass(frozen=True)
 class Reader:
-    """Who contents are sealed for; cid: of the public key."""
+    """Who contents are sealed for; signature: of ``Key``."""
 
     address: str
     key: PublicKey
     signature: Signature
-    cid: str
 
 
 class Envelopes:
@@ -64,7 +63,6 @@ class Envelopes:
         self._readers: dict[int, Reader] = {}
         self._keys: Keys | None = None
         self._directory: KeyDirectory | None = None
-        self._store: Store | None = None
         self._own: Reader | None = None
         self._chain_id = 0
         self._task = ""
@@ -73,13 +71,13 @@ class Envelopes:
         """Deploy the registry of keys and enter the requester's own."""
         key = self._key = self._key if self._key is not None else EncryptionKey.generate(self.scheme)
         chain = relay.ledger.chain
-        self._store, self._directory = store, KeyDirectory(store)
+        self._directory = KeyDirectory(store)
         self._chain_id, self._task = chain.chain_id, relay.task.address
         self._keys = relay.ledger.deploy_keys()
         self._keys.register(key.public.key_id)
         statement = {"participant": chain.wallet.address, "keyId": key.public.key_id}
         signature = chain.wallet.sign(TypedData(domain=self._keys.domain, primary="Key", message=statement))
-        self._own = Reader(chain.wallet.address, key.public, signature, self._directory.publish(key.public))
+        self._own = Reader(chain.wallet.address, key.public, signature)
 
     @property
     def keys(self) -> Keys:
@@ -93,12 +91,12 @@ class Envelopes:
         return sorted(node for node in nodes if node not in self._readers)
 
     def terms(self, nodes: Iterable[int]) -> EnvelopeTerms:
-        """Return whom clients seal for when these nodes take part; their keys are kept in the store for this round, too."""
+        """Return whom clients seal for when these nodes take part, with keys that are in the store for this round, too."""
         readers = [self._readers[node] for node in sorted(nodes) if node in self._readers]
-        if readers and self._own is not None and self._store is not None:
+        if readers and self._own is not None and self._directory is not None:
             readers.append(self._own)
             for reader in readers:
-                self._store.pin(reader.cid)
+                self._directory.publish(reader.key)
         return EnvelopeTerms(
             registry=self.keys.address,
             readers=[reader.address for reader in readers],
@@ -120,8 +118,7 @@ class Envelopes:
         )
         statement = {"participant": address, "keyId": key.key_id}
         check_signed(TypedData(domain=self.keys.domain, primary="Key", message=statement), request.signature, address)
-        assert self._directory is not None
-        return Reader(address, key, request.signature, self._directory.publish(key)), request
+        return Reader(address, key, request.signature), request
 
     def admit(self, node: int, reader: Reader) -> None:
         """Let a node read from now on; its key is on the ledger."""
