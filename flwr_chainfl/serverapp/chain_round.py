@@ -83,10 +83,12 @@ class ChainRound:
     _selected: list[str] = field(default_factory=list)
     _reputations: dict[str, int] = field(default_factory=dict)
     _revealed: list[Revealed] = field(default_factory=list)
+    _acted: list[Revealed] = field(default_factory=list)
     _result: Result | None = None
     _roles: dict[str, Role] = field(default_factory=dict)
     _requests: list[ScoreRequest] = field(default_factory=list)
     _attested: dict[str, bool] = field(default_factory=dict)
+    _state: str = ""
     is_void: bool = field(default=False, init=False)
 
     def meet(self, nodes: Sequence[int]) -> list[int]:
@@ -203,9 +205,11 @@ class ChainRound:
         standing = Standing(reputations=self._reputations, calibration=self.calibration.items)
         with self.log.phase("aggregate"):
             state = self.exchange.found(entered, standing, self.store)
-            mine = digest(self.store.put(state))
+            self._state = self.store.put(state)
+            before = self.exchange.before()
+            self.log.reference = self.store.put(before) if before else None
             wanted = seal_terms(
-                self.exchange.terms(), self.scorer.vote, self.exchange.before(), accepted,
+                self.exchange.terms(), self.scorer.vote, before, accepted,
                 [self.exchange.stored(c, self.store) for c in accepted],
                 [self.book.samples(c.address) for c in accepted], standing, self._requests,
             )
@@ -220,10 +224,11 @@ class ChainRound:
                 except ChainFLError as error:
                     self.failed("unusable-attestation", node, str(error))
         with self.log.phase("ledger"):
-            self._end_seal(mine, requests)
+            self._end_seal(requests)
 
-    def _end_seal(self, mine: bytes, requests: list[SealRequest]) -> None:
+    def _end_seal(self, requests: list[SealRequest]) -> None:
         """Bring the attestations, and see whether the ledger's round is sealed with what this server found."""
+        mine = digest(self._state)
         requests.sort(key=lambda request: address_order(request.participant))
         for request in requests:
             if request.aggregate != mine:
@@ -236,7 +241,7 @@ class ChainRound:
         sealed = self.relay.task.round(number).aggregate
         self._attested = {one.participant: one.aggregate == sealed for one in requests if one.participant in taken}
         self.is_void = sealed != mine
-        self.log.seal = sealed.hex() if sealed != NO_HASH else None
+        self.log.seal = None if self.is_void else self._state
         if self.is_void:
             miners = sum(role == Role.MINER for role in self._roles.values())
             reason = f"{len(requests)} of {miners} miners attested, and no majority what the server finds; the round is void"
@@ -264,17 +269,18 @@ class ChainRound:
             revealed += self.relay.direct_reveals(self.log.ledger_round, [c.address for c in accepted])
             revealed.sort(key=lambda one: address_order(one.participant))
             self._revealed = revealed
+            given = self._marks()
+            reports = {one.participant: one for one in revealed}
+            acted = sorted({*reports, *given, *self._attested}, key=address_order)
+            self._acted = [reports.get(one) or Revealed(one, NO_HASH, b"") for one in acted]
             if self.is_void or (self.exchange.is_sealed and not accepted):
                 return
             seed = self.relay.seed(self.log.ledger_round)
             if seed is None:
                 self._give_up_reason()
                 return
-            given = self._marks()
-            acted = sorted({one.participant for one in revealed} | set(given) | set(self._attested), key=address_order)
-            reports = {one.participant: one.report for one in revealed}
             facts = self._facts(acted, given, seed=seed)
-            scored = self.scorer.score([reports.get(participant, b"") for participant in acted], facts)
+            scored = self.scorer.score([one.report for one in self._acted], facts)
             for kind, note in scored.notes if revealed else ():
                 log.warning("%s", note)
                 self.log.event(kind, None, note)
@@ -318,24 +324,18 @@ class ChainRound:
             revealed, result = self._revealed, self._result
             contents = {c.address: c.cid for c in accepted}
             self.log.consensus = aggregate.consensus
-            self.log.reference = aggregate.reference
+            self.log.reference = aggregate.reference or self.log.reference
             self.log.weights = aggregate.weights
             self.log.reputations = self._reputations
             if result is None:
-                self._give_up(revealed, contents)
+                self.book.enter(self.log, self._acted, contents)
+                self.relay.void(self.log.ledger_round)
                 return
             self.log.calibration = self.calibration.items.hex() if revealed else ""
-            by_address = {one.participant: one for one in revealed}
-            acted = [by_address.get(p) or Revealed(p, NO_HASH, b"") for p in result.participants]
-            self.book.score(self.log, acted, result, contents)
+            self.book.score(self.log, self._acted, result, contents)
             self.relay.post(self.log.ledger_round, revealed, result, calibration=self.calibration)
             embedded = self.relay.ledger.chain.url == "embedded"  # its clock moves when asked to
             self.book.pay(self.relay.settle(wait=embedded))
-
-    def _give_up(self, revealed: Sequence[Revealed], contents: Mapping[str, str]) -> None:
-        """Leave a round without seed or seal void: nobody can be scored, and nobody is paid."""
-        self.book.enter(self.log, revealed, contents)
-        self.relay.void(self.log.ledger_round)
 
     def _give_up_reason(self) -> None:
         """Say why nobody can be scored, where something was revealed."""

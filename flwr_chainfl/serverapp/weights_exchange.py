@@ -113,6 +113,7 @@ class Weights:
             "by-samples": self._by_samples,
             "envelopes": None if self.envelopes is None else self.envelopes.keys.address,
             "exact": None if self.exact is None else asdict(self.exact),
+            "kept": self._keep_content,
             "signals": None if self.signals is None else asdict(self.signals),
         }
 
@@ -255,12 +256,10 @@ class Weights:
         """Take over the exact mean, and let the inner strategy average the metrics."""
         assert self._pending is not None
         assert isinstance(self.flower, FedAvg)
-        assert self._store is not None
         self._sealed = pack_weights(self._pending)
         replies = [_plain(contribution.reply).content for contribution in accepted]
         metrics = self.flower.train_metrics_aggr_fn(replies, self.flower.weighted_by_key) if replies else None
-        reference = self._store.put(self.before()) if self._keep_content else None
-        return Aggregate(self._pending, metrics, reference=reference)
+        return Aggregate(self._pending, metrics)
 
 
 def _weights(reply: Message) -> ArrayRecord:
