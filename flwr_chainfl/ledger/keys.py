@@ -45,6 +45,15 @@ class Keys:
         data = self.chain.call(self.address, self._abi.encode_call("keyOf", (participant,)))
         return bytes(self._abi.decode_result("keyOf", data)[0])
 
+    def registered(self) -> dict[bytes, str]:
+        """Return who entered each key that ever was, by `key_id`."""
+        found: dict[bytes, str] = {}
+        for event in self.chain.events(self.address, from_block=0):
+            decoded = self._abi.decode_event(list(event.topics), event.data)
+            if decoded is not None and decoded[0] == "KeyRegistered":
+                found[bytes(decoded[1]["keyId"])] = to_checksum_address(decoded[1]["participant"])
+        return found
+
     def _send(self, function: str, *arguments: Any) -> Receipt:
         try:
             return self.chain.send(self.address, self._abi.encode_call(function, arguments))

@@ -144,6 +144,8 @@ class ChainRound:
                 self._check_reveal(contribution, openings)
         with self.log.phase("reveal"):
             self._ask_for_reveals([c for c in committed if not c.salt], openings)
+        if self.exchange.envelopes is not None:
+            self.log.spent("server, opening", self.exchange.envelopes.take_seconds())
         with self.log.phase("ledger"):
             return self._bring_reveals(committed, openings)
 

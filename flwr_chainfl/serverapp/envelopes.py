@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -66,6 +67,7 @@ class Envelopes:
         self._own: Reader | None = None
         self._chain_id = 0
         self._task = ""
+        self._opening_seconds = 0.0
 
     def open(self, relay: Relay, store: Store) -> None:
         """Deploy the registry of keys and enter the requester's own."""
@@ -129,7 +131,15 @@ class Envelopes:
     def unseal(self, contribution: Contribution) -> ArrayRecord:
         """Open a contribution for the aggregate; raises EnvelopeError or ReportShapeError."""
         assert self._key is not None
+        began = time.perf_counter()
         context = EnvelopeContext(
             chain_id=self._chain_id, task=self._task, round_number=contribution.round_number, owner=contribution.address
         )
-        return unpack_weights(unseal_bytes(contribution.content, context=context, key=self._key))
+        content = unseal_bytes(contribution.content, context=context, key=self._key)
+        self._opening_seconds += time.perf_counter() - began
+        return unpack_weights(content)
+
+    def take_seconds(self) -> float:
+        """Return the seconds spent on opening since this was asked last."""
+        spent, self._opening_seconds = self._opening_seconds, 0.0
+        return spent
