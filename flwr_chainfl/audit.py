@@ -11,7 +11,14 @@ from typing import Any
 
 from flwr_chainfl.admission import AllowList, Invitations, read_list
 from flwr_chainfl.consensus import Memory, Standing, rule_of
-from flwr_chainfl.crypto import EnvelopeContext, keccak256, payload_hash, readers, round_seed, salts_entropy
+from flwr_chainfl.crypto import (
+    EnvelopeContext,
+    envelope_readers,
+    keccak256,
+    payload_hash,
+    round_seed,
+    salts_entropy,
+)
 from flwr_chainfl.errors import ChainFLError
 from flwr_chainfl.fixedpoint import WAD
 from flwr_chainfl.labels import LabelFormat, hard_labels
@@ -393,7 +400,7 @@ class _Audit:
         for participant in exchanged:
             person = f"{where}, {participant}, envelope"
             try:
-                context, key_ids = readers(self._store.get(recorded[participant]["content"]))
+                context, key_ids = envelope_readers(self._store.get(recorded[participant]["content"]))
             except ChainFLError as error:
                 yield Difference(person, str(error), f"the bytes of {recorded[participant]['content']}")
                 continue

@@ -165,7 +165,7 @@ def unseal_bytes(envelope: bytes, *, context: EnvelopeContext, key: EncryptionKe
     return target.getvalue()
 
 
-def readers(envelope: bytes) -> tuple[EnvelopeContext, list[bytes]]:
+def envelope_readers(envelope: bytes) -> tuple[EnvelopeContext, list[bytes]]:
     """Return what everybody sees of an envelope: what it was made for and by whom, and the key ids of who can open it.
 
     Raises EnvelopeFormatError, EnvelopeTamperedError.

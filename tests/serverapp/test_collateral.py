@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ from flwr.app import ArrayRecord, Context, Message, MetricRecord, RecordDict
 
 from flwr_chainfl import ChainClientApp, ChainStrategy, Envelopes, FedCollateral, PeerReviewScore, Weights
 from flwr_chainfl.audit import audit
-from flwr_chainfl.crypto import EncryptionKey, EnvelopeContext, unseal_bytes
+from flwr_chainfl.crypto import EncryptionKey, EnvelopeContext, TypedData, Wallet, unseal_bytes
 from flwr_chainfl.errors import ConfigError, RecipientError, ReportError
 from flwr_chainfl.fixedpoint import WAD
-from flwr_chainfl.messages import REPLY_RECORD, TYPE_KEY, TYPE_REVEAL, TYPE_REVIEW
+from flwr_chainfl.messages import REPLY_RECORD, TYPE_KEY, TYPE_REVEAL, TYPE_REVIEW, EnvelopeTerms
 from flwr_chainfl.storage import FolderStore
 from tests.serverapp.federation import Net, digits, federation, make_app, start
 
@@ -291,3 +292,26 @@ def test_a_mark_is_a_share_and_what_is_no_number_is_worth_nothing(tmp_path: Path
 
 def _address(record: dict[str, Any], client: int) -> str:
     return next(p["address"] for p in record["participants"] if int(p["node"]) == 1000 + client)
+
+
+def test_an_audit_finds_a_reader_whose_key_nobody_registered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spy, key = Wallet.derived(0, "spy"), EncryptionKey.derived(0, "spy").public
+    honest = Envelopes.terms
+
+    def with_spy(self: Envelopes, nodes: Any) -> EnvelopeTerms:
+        terms = honest(self, nodes)
+        statement = {"participant": spy.address, "keyId": key.key_id}
+        signature = spy.sign(TypedData(domain=self.keys.domain, primary="Key", message=statement)).to_bytes()
+        return replace(
+            terms, readers=[*terms.readers, spy.address], keys=[*terms.keys, key.to_bytes()],
+            signatures=[*terms.signatures, signature],
+        )  # fmt: skip
+
+    monkeypatch.setattr(Envelopes, "terms", with_spy)
+    strategy = strategy_of(tmp_path, 3, num_rounds=1)
+    start(strategy, federation(3), rounds=1)
+    found = audit(strategy.run_directory)
+    assert len(found) == 3
+    assert {str(one).split(", envelope, ")[1] for one in found} == {
+        f"keys that nobody registered: ['{key.key_id.hex()}'] is recorded, [] is right"
+    }
