@@ -156,13 +156,15 @@ class AssessmentTerms:
 
     subjects: checksummed addresses, ascending; the task's own stands for the reference that the round began with;
     envelopes: of each that is sealed, empty bytes where an ArrayRecord of its address carries it; metric: the evaluation
-    metric that is the mark, from 0 to 1; calibration: items, for assessors of labels
+    metric that is the mark, from 0 to 1; calibration: items, for assessors of labels; retrained: whether the
+    reference is what the assessor's own training makes of it
     """
 
     subjects: list[str]
     envelopes: list[bytes]
     metric: str
     calibration: bytes = b""
+    retrained: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
