@@ -11,7 +11,14 @@ from typing import Any
 
 from flwr_chainfl.admission import AllowList, Invitations, read_list
 from flwr_chainfl.consensus import Memory, Standing, rule_of
-from flwr_chainfl.crypto import keccak256, payload_hash, round_seed, salts_entropy
+from flwr_chainfl.crypto import (
+    EnvelopeContext,
+    envelope_readers,
+    keccak256,
+    payload_hash,
+    round_seed,
+    salts_entropy,
+)
 from flwr_chainfl.errors import ChainFLError
 from flwr_chainfl.fixedpoint import WAD
 from flwr_chainfl.labels import LabelFormat, hard_labels
@@ -21,11 +28,11 @@ from flwr_chainfl.ledger.task import roles_in_order
 from flwr_chainfl.messages import SOFT_LABELS
 from flwr_chainfl.record import read_run
 from flwr_chainfl.reputation import reputation
+from flwr_chainfl.rewards import PayFacts, Schedule, schedule_of
 from flwr_chainfl.roles import Role, Rotation
 from flwr_chainfl.roster import Roster
-from flwr_chainfl.sealing import Entered, next_state
-from flwr_chainfl.rewards import PayFacts, Schedule, schedule_of
 from flwr_chainfl.scoring import Facts, RoleReward, Scored, Scorer, marks_of, scorer_of, weighting_of
+from flwr_chainfl.sealing import Entered, next_state
 from flwr_chainfl.serverapp.book import mean_text
 from flwr_chainfl.signals import Signals
 from flwr_chainfl.storage import FolderStore, Store, address, digest, open_store
@@ -301,6 +308,7 @@ class _Audit:
                 yield from self._compare_consensus(where, entry, recorded, contents, settled, counted)
         else:
             yield from self._compare_signals(where, entry, exchanged, recorded)
+            yield from self._compare_readers(where, entry, exchanged, recorded)
             for participant in exchanged:
                 weight = recorded[participant]["weight"]
                 yield from _differ(f"{where}, {participant}, weight", weight, counted.get(participant))
@@ -381,6 +389,28 @@ class _Audit:
                 continue
             found = signals.report(arrays, reference).hex()
             yield from _differ(f"{where}, {participant}, report", recorded[participant]["report"], found)
+
+    def _compare_readers(
+        self, where: str, entry: Entry, exchanged: Sequence[str], recorded: dict[str, Entry]
+    ) -> Iterator[Difference]:
+        """Check that sealed contents are there, made for this round by their owners, and open for registered keys alone."""
+        if self._terms.get("envelopes") is None:
+            return
+        known = self._ledger.keys(self._terms["envelopes"]).registered()
+        for participant in exchanged:
+            person = f"{where}, {participant}, envelope"
+            try:
+                context, key_ids = envelope_readers(self._store.get(recorded[participant]["content"]))
+            except ChainFLError as error:
+                yield Difference(person, str(error), f"the bytes of {recorded[participant]['content']}")
+                continue
+            made = EnvelopeContext(
+                chain_id=self._ledger.chain.chain_id, task=self._task.address, round_number=entry["ledger_round"],
+                owner=participant,
+            )
+            yield from _differ(f"{person}, made for", asdict(context), asdict(made))
+            strangers = [key_id.hex() for key_id in key_ids if key_id not in known]
+            yield from _differ(f"{person}, keys that nobody registered", strangers, [])
 
     def _compare_report(
         self, where: str, recorded: Entry, revealed: Entry, contents: dict[str, bytes]

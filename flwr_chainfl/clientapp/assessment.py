@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping
 
 from flwr.app import ArrayRecord, ConfigRecord, Context, Message, RecordDict
@@ -12,7 +13,7 @@ from flwr_chainfl.crypto import Domain, EncryptionKey, EnvelopeContext, TypedDat
 from flwr_chainfl.errors import ChainFLError, ReportError
 from flwr_chainfl.fixedpoint import to_wad
 from flwr_chainfl.messages import REPLY_RECORD, AssessmentTerms, RoundTerms, only_metrics
-from flwr_chainfl.weights import unpack_weights
+from flwr_chainfl.weights import in_order, unpack_weights
 
 log = logging.getLogger("flwr")
 
@@ -40,7 +41,11 @@ def assess(
     (name, config), *_ = message.content.config_records.items()
     marks: dict[str, int] = {}
     failure: Exception | None = None
-    for subject, arrays in _contributions(message.content, terms, wanted, key):
+    began = time.perf_counter()
+    contributions = dict(_contributions(message.content, terms, wanted, key))
+    opening = time.perf_counter() - began
+    asked = message.metadata.message_type
+    for subject, arrays in contributions.items():
         if isinstance(arrays, Exception):
             failure = arrays
             continue
@@ -62,13 +67,19 @@ def assess(
             failure = ReportError(reply.error.reason)
             continue
         marks[subject] = _mark(reply, wanted.metric)
+    message.metadata.message_type = asked
     if not marks:
         raise ReportError(f"none of {len(wanted.subjects)} contributions could be judged; the last error: {failure}")
-    return signed_marks(wallet, terms, marks)
+    return signed_marks(wallet, terms, marks, opening_seconds=opening if any(wanted.envelopes) else 0.0)
 
 
-def signed_marks(wallet: Wallet, terms: RoundTerms, marks: Mapping[str, int]) -> RecordDict:
-    """Return marks with a signature over all of them; marks: WAD by subject, ascending by address."""
+def signed_marks(
+    wallet: Wallet, terms: RoundTerms, marks: Mapping[str, int], *, opening_seconds: float = 0.0
+) -> RecordDict:
+    """Return marks with a signature over all of them.
+
+    marks: WAD by subject, ascending by address; opening_seconds: what opening envelopes took
+    """
     statement = {
         "participant": wallet.address,
         "round": terms.round_number,
@@ -84,6 +95,7 @@ def signed_marks(wallet: Wallet, terms: RoundTerms, marks: Mapping[str, int]) ->
             "subjects": list(marks),
             "scores": list(marks.values()),
             "signature": signature.to_bytes(),
+            "opening-seconds": opening_seconds,
         }
     )
     return RecordDict({REPLY_RECORD: record})
@@ -122,7 +134,7 @@ def _contributions(
                 ),
                 key=key(),
             )
-            yield subject, unpack_weights(opened)
+            yield subject, in_order(unpack_weights(opened), wanted.names)
         except ChainFLError as error:
             log.warning("The contribution of %s cannot be opened: %s", subject, error)
             yield subject, error

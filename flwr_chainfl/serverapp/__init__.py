@@ -3,6 +3,8 @@
 from flwr_chainfl.serverapp.assessment import PeerReview
 from flwr_chainfl.serverapp.chain_strategy import ChainStrategy, Deadlines
 from flwr_chainfl.serverapp.chainfl import ChainFL
+from flwr_chainfl.serverapp.envelopes import Envelopes
+from flwr_chainfl.serverapp.fed_collateral import FedCollateral
 from flwr_chainfl.serverapp.fed_peer_prediction import FedPeerPrediction
 from flwr_chainfl.serverapp.fed_role_rotation import FedRoleRotation
 from flwr_chainfl.serverapp.fed_soft_label import FedSoftLabel
@@ -16,6 +18,8 @@ __all__ = [
     "ChainFL",
     "ChainStrategy",
     "Deadlines",
+    "Envelopes",
+    "FedCollateral",
     "FedPeerPrediction",
     "FedRoleRotation",
     "FedSoftLabel",

@@ -15,13 +15,31 @@ from flwr_chainfl.admission import Admission
 from flwr_chainfl.consensus import Standing
 from flwr_chainfl.crypto import calibration_commitment
 from flwr_chainfl.errors import ChainFLError, CommitmentError, ContractError, ReusedSaltError
-from flwr_chainfl.ledger import NO_HASH, JoinRequest, Result, Reveal, ScoreRequest, SealRequest, TaskStatus
-from flwr_chainfl.messages import TYPE_JOIN, TYPE_REVEAL, RoundTerms, only_metrics, write_terms
+from flwr_chainfl.ledger import (
+    NO_HASH,
+    JoinRequest,
+    KeyRequest,
+    Result,
+    Reveal,
+    ScoreRequest,
+    SealRequest,
+    TaskStatus,
+)
+from flwr_chainfl.messages import (
+    REPLY_RECORD,
+    TYPE_JOIN,
+    TYPE_KEY,
+    TYPE_REVEAL,
+    RoundTerms,
+    only_metrics,
+    write_terms,
+)
 from flwr_chainfl.roles import Everyone, Role, Rotation
 from flwr_chainfl.scoring import Facts, RoleReward, Scorer, Weighting, marks_of
 from flwr_chainfl.serverapp.assessment import Assessment, assessment_message, read_marks
 from flwr_chainfl.serverapp.book import Book
 from flwr_chainfl.serverapp.contribution import Contribution, read_contribution, read_join, read_reveal
+from flwr_chainfl.serverapp.envelopes import Reader
 from flwr_chainfl.serverapp.exchange import Aggregate, Exchange
 from flwr_chainfl.serverapp.phases import ask
 from flwr_chainfl.serverapp.relay import Opening, Relay, Revealed, address_order
@@ -73,6 +91,44 @@ class ChainRound:
     _state: str = ""
     is_void: bool = field(default=False, init=False)
 
+    def meet(self, nodes: Sequence[int]) -> list[int]:
+        """Ask the nodes whose key for sealed contents is not known for it; return those whose key is on the ledger."""
+        envelopes = self.exchange.envelopes
+        if envelopes is None:
+            return list(nodes)
+        unknown = envelopes.unknown(nodes)
+        messages = [
+            Message(
+                RecordDict({"config": write_terms(ConfigRecord(), self.terms, envelopes.terms([]))}),
+                dst_node_id=node,
+                message_type=TYPE_KEY,
+            )
+            for node in unknown
+        ]
+        found: dict[int, tuple[Reader, KeyRequest]] = {}
+        with self.log.phase("keys"):
+            for reply in self._ask(messages, "no-key", "no reply to query.key in time"):
+                node = reply.metadata.src_node_id
+                try:
+                    found[node] = envelopes.read_key(reply)
+                except ChainFLError as error:
+                    self.failed("no-key", node, str(error))
+        nodes_of = {reader.address: node for node, (reader, _) in sorted(found.items(), reverse=True)}
+        requests = [found[nodes_of[address]][1] for address in sorted(nodes_of, key=address_order)]
+
+        def refused(address: str, reason: str) -> None:
+            self.failed("no-key", nodes_of[address], reason)
+
+        with self.log.phase("ledger"):
+            taken = self.relay.register_keys(envelopes.keys, requests, refused)
+        for address in taken:
+            try:
+                envelopes.admit(nodes_of[address], found[nodes_of[address]][0])
+            except ChainFLError as error:
+                self.failed("no-key", nodes_of[address], str(error))
+        unknown = envelopes.unknown(nodes)
+        return [node for node in nodes if node not in unknown]
+
     def accept(self, replies: Sequence[Message], *, asked: Sequence[int]) -> list[Contribution]:
         """Return the contributions that were committed and truly revealed, ascending by address.
 
@@ -88,6 +144,8 @@ class ChainRound:
                 self._check_reveal(contribution, openings)
         with self.log.phase("reveal"):
             self._ask_for_reveals([c for c in committed if not c.salt], openings)
+        if self.exchange.envelopes is not None:
+            self.log.spent("server, opening", self.exchange.envelopes.take_seconds())
         with self.log.phase("ledger"):
             return self._bring_reveals(committed, openings)
 
@@ -101,11 +159,12 @@ class ChainRound:
             self.book.node(address): address for address in self.assessment.assessors(list(judged), self._roles)
         }
         items = self.calibration.items
+        names = list(self.exchange.reference) if self.exchange.envelopes is not None else []
         messages = [
             message
             for node, address in sorted((n, a) for n, a in assessors.items() if n is not None)
             if (message := assessment_message(
-                self.assessment, self.terms, node, address, judged, reference,
+                self.assessment, self.terms, node, address, judged, reference, names=names,
                 consensus=self.exchange.consensus_terms(node), calibration=items,
             )) is not None
         ]
@@ -116,6 +175,8 @@ class ChainRound:
                 node = reply.metadata.src_node_id
                 try:
                     requests.append(read_marks(reply, self.terms, assessors[node], columns))
+                    spent = reply.content.config_records[REPLY_RECORD].get("opening-seconds")
+                    self.log.spent("clients, opening", spent)
                 except ChainFLError as error:
                     self.failed("unusable-marks", node, str(error))
         with self.log.phase("ledger"):
@@ -322,6 +383,7 @@ class ChainRound:
                 self.failed("unusable-reply", node, str(error))
                 continue
             found[contribution.address] = contribution
+            self.log.spent("clients, sealing", reply.content.config_records[REPLY_RECORD].get("sealing-seconds"))
         ordered = [found[address] for address in sorted(found, key=address_order)]
         return self.alike(ordered, lambda c: c.reply, "unusable-reply")
 

@@ -20,7 +20,7 @@ from flwr_chainfl.crypto import Wallet
 from flwr_chainfl.errors import ConfigError, ParticipationError
 from flwr_chainfl.fixedpoint import WAD
 from flwr_chainfl.ledger import NOBODY, Ledger, Registry, Settings
-from flwr_chainfl.messages import RoundTerms, write_terms
+from flwr_chainfl.messages import EnvelopeTerms, RoundTerms, write_terms
 from flwr_chainfl.record import RunRecord, earnings_table, write_plots
 from flwr_chainfl.rewards import Proportional, Schedule
 from flwr_chainfl.roles import Everyone, Role, Rotation
@@ -306,7 +306,10 @@ class ChainStrategy(Strategy):
             timeout=self._phase_timeout,
         )
         run.book.open_round(run.round.log)
-        outgoing = [self._with_terms(message, run.round.terms) for message in messages]
+        known = run.round.meet([message.metadata.dst_node_id for message in messages])
+        messages = [message for message in messages if message.metadata.dst_node_id in known]
+        envelopes = self.exchange.envelopes.terms(known) if self.exchange.envelopes is not None else None
+        outgoing = [self._with_terms(message, run.round.terms, envelopes) for message in messages]
         self._asked = [message.metadata.dst_node_id for message in outgoing]
         run.round.log.sent(outgoing)
         run.round.log.begin("train")
@@ -455,6 +458,8 @@ class ChainStrategy(Strategy):
             registry.authorise(relay.task.address)
         if source is not None:
             source.authorise(relay.task.address)
+        if self.exchange.envelopes is not None:
+            self.exchange.envelopes.open(relay, store)
         known = self.exchange.known_labels
         if known is not None and self._calibration_share > 0:
             self._calibration = Calibration(known, share=self._calibration_share, seed=self._seed)
@@ -567,11 +572,12 @@ class ChainStrategy(Strategy):
             clipped=self.exchange.clipped,
             signal_tasks=signals.tasks if signals is not None else 0,
             signal_levels=signals.levels if signals is not None else 0,
+            key_scheme=self.exchange.envelopes.scheme if self.exchange.envelopes is not None else "x25519",
             packed=self._packed,
             arrays_key=next((name for m in messages for name in m.content.array_records), "arrays"),
         )
 
-    def _with_terms(self, message: Message, terms: RoundTerms) -> Message:
+    def _with_terms(self, message: Message, terms: RoundTerms, envelopes: EnvelopeTerms | None = None) -> Message:
         """Give a Flower message a content of its own, with the protocol's terms and without an empty ArrayRecord."""
         key, config = next(iter(message.content.config_records.items()))
         node = message.metadata.dst_node_id
@@ -580,7 +586,8 @@ class ChainStrategy(Strategy):
         role = self._live().current().expected.get(member)
         terms = replace(terms, member=member, role=role.name.lower() if role is not None else "")
         content = RecordDict({name: record for name, record in message.content.items() if name != key and len(record)})
-        content[key] = write_terms(config, terms, *([consensus] if consensus is not None else []))
+        parts = [part for part in (consensus, envelopes) if part is not None]
+        content[key] = write_terms(config, terms, *parts)
         message.content = content
         return message
 

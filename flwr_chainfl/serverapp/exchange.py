@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from flwr_chainfl.consensus import Standing
 from flwr_chainfl.messages import ConsensusTerms
 from flwr_chainfl.serverapp.contribution import Contribution
+from flwr_chainfl.serverapp.envelopes import Envelopes
 from flwr_chainfl.signals import Signals
 from flwr_chainfl.storage import Store
 
@@ -73,6 +74,10 @@ class Exchange(Protocol):
     @property
     def signals(self) -> Signals | None:
         """How a weight update becomes a report; None where a report is something else."""
+
+    @property
+    def envelopes(self) -> Envelopes | None:
+        """For whom contents are sealed; None where they travel in the open."""
 
     @property
     def mismatch_hint(self) -> str:

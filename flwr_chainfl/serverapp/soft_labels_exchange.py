@@ -81,6 +81,7 @@ class SoftLabels:
     report_kind = "labels"
     clipped = False
     signals = None
+    envelopes = None
     mismatch_hint = ""
 
     def __init__(
