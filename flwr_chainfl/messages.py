@@ -159,8 +159,9 @@ class AssessmentTerms:
 
     subjects: checksummed addresses, ascending; the task's own stands for the reference that the round began with;
     envelopes: of each that is sealed, empty bytes where an ArrayRecord of its address carries it; names: of the model's
-    arrays in their order, where something is sealed; metric: the evaluation
-    metric that is the mark, from 0 to 1; calibration: items, for assessors of labels
+    arrays in their order, where something is sealed; metric: the evaluation metric that is the mark, from 0 to 1;
+    calibration: items, for assessors of labels; retrained: whether the reference is what the assessor's own training makes
+    of it
     """
 
     subjects: list[str]
@@ -168,6 +169,7 @@ class AssessmentTerms:
     names: list[str]
     metric: str
     calibration: bytes = b""
+    retrained: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

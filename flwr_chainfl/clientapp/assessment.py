@@ -44,11 +44,18 @@ def assess(
     began = time.perf_counter()
     contributions = dict(_contributions(message.content, terms, wanted, key))
     opening = time.perf_counter() - began
-    asked, message.metadata.message_type = message.metadata.message_type, "evaluate"
+    asked = message.metadata.message_type
     for subject, arrays in contributions.items():
         if isinstance(arrays, Exception):
             failure = arrays
             continue
+        if wanted.retrained and subject == terms.task:
+            trained = _retrained(call, message, context, arrays, terms, name)
+            if trained is None:
+                failure = ReportError("the train function failed on the reference")
+                continue
+            arrays = trained
+        message.metadata.message_type = "evaluate"
         message.content = RecordDict({terms.arrays_key: arrays, name: ConfigRecord(dict(config.items()))})
         try:
             reply = call(message, context)
@@ -92,6 +99,19 @@ def signed_marks(
         }
     )
     return RecordDict({REPLY_RECORD: record})
+
+
+def _retrained(
+    call: Call, message: Message, context: Context, arrays: ArrayRecord, terms: RoundTerms, name: str
+) -> ArrayRecord | None:
+    """Return what the user's train function makes of a model; None where it fails."""
+    config = message.content.config_records[name]
+    message.metadata.message_type = "train"
+    message.content = RecordDict({terms.arrays_key: arrays, name: ConfigRecord(dict(config.items()))})
+    reply = call(message, context)
+    if reply.has_error() or len(reply.content.array_records) != 1:
+        return None
+    return next(iter(reply.content.array_records.values()))
 
 
 def _contributions(

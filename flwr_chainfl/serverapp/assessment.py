@@ -45,6 +45,10 @@ class Assessment(Protocol):
     def judges_reference(self) -> bool:
         """Whether the model that the round began with is judged, too, under the task's own address."""
 
+    @property
+    def retrains_reference(self) -> bool:
+        """Whether that model is judged as each assessor's own training leaves it."""
+
     def terms(self) -> dict[str, Any]:
         """Return the assessment's part of the task's terms, for the ledger and the run record."""
 
@@ -71,6 +75,7 @@ class PeerReview:
     metric: str = "accuracy"
     judges_reference: bool = False
     message_type: str = field(default=TYPE_REVIEW, init=False)
+    retrains_reference: bool = field(default=False, init=False)
 
     def terms(self) -> dict[str, Any]:
         """Return kind and parameters."""
@@ -110,6 +115,7 @@ def assessment_message(
         names=list(names),
         metric=assessment.metric,
         calibration=calibration,
+        retrained=assessment.retrains_reference,
     )
     content = RecordDict({address: one for address, one in others.items() if not isinstance(one, bytes)})
     content["config"] = write_terms(ConfigRecord(), terms, wanted, *([consensus] if consensus is not None else []))

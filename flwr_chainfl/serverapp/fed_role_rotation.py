@@ -27,7 +27,7 @@ class FedRoleRotation(ChainStrategy):
     In the first round everybody trains and joins, before roles are drawn.
 
     What it cannot do: half of the validators can have anybody rejected; validators see data of their own classes only, so
-    on skewed data a δ that stops the harmful stops honest workers too (docs/benchmarks.md, "Role rotation"); and a
+    on skewed data a δ that stops the harmful stops honest workers too, less so with `retrained` (docs/benchmarks.md, "Role rotation"); and a
     model that is poisoned without being less accurate passes.
 
     Source: docs/protocols/role-rotation.md; Electronics 13(4):679 (2024); VBFL, arXiv 2101.03300.
@@ -44,6 +44,9 @@ class FedRoleRotation(ChainStrategy):
         Whether accepted models count alike; α of (1 − α)·G + α·mean.
     metric : str
         The clients' evaluation metric that is a validator's mark, a share from 0 to 1.
+    retrained : bool
+        Whether validators compare with what their own training makes of the global model, instead of with that model; see
+        `ValidatorVotes`.
     exclude_after : int
         Rounds in a row in which a worker was rejected, after which it is excluded; 0: never.
     keep_content : bool
@@ -70,6 +73,7 @@ class FedRoleRotation(ChainStrategy):
         uniform: bool = False,
         mixing: float = 1.0,
         metric: str = "accuracy",
+        retrained: bool = False,
         exclude_after: int = 6,
         keep_content: bool = True,
         **settings: Any,
@@ -81,7 +85,7 @@ class FedRoleRotation(ChainStrategy):
         settings.setdefault("scorer", RoleReward(vote=ProxyVote(threshold=to_wad(threshold))))
         workers, validators, miners = rotation.as_shares()
         settings.setdefault("schedule", ByRole(workers=workers, validators=validators, miners=miners))
-        settings.setdefault("assessment", ValidatorVotes(metric=metric))
+        settings.setdefault("assessment", ValidatorVotes(metric=metric, retrained=retrained))
         super().__init__(
             exchange=Weights(inner, exact=exact, keep_content=keep_content),
             roles=rotation,
