@@ -6,6 +6,7 @@ from flwr_chainfl.errors import ConfigError
 from flwr_chainfl.rewards.by_role import ByRole
 from flwr_chainfl.rewards.schedules import PayFacts, Proportional, Schedule, TopK
 from flwr_chainfl.rewards.split import split
+from flwr_chainfl.rewards.streaks import Streaks, Strikes
 
 _SCHEDULES: dict[str, Callable[..., Schedule]] = {
     "ByRole": lambda workers, validators, miners, minimum_score: ByRole(
@@ -26,4 +27,4 @@ def schedule_of(contract: str, arguments: Sequence[str]) -> Schedule:
     return _SCHEDULES[contract](*arguments)
 
 
-__all__ = ["ByRole", "PayFacts", "Proportional", "Schedule", "TopK", "schedule_of", "split"]
+__all__ = ["ByRole", "PayFacts", "Proportional", "Schedule", "Streaks", "Strikes", "TopK", "schedule_of", "split"]
