@@ -418,7 +418,7 @@ class ChainRound:
             calibration_commitment(self.calibration.items, self.calibration.salt) if self.calibration.items else NO_HASH
         )
         self._roles = next_roles(self.relay, self.roles)
-        members = [c for c in members if self._roles.get(c.address, Role.WORKER) == Role.WORKER]
+        members = [c for c in members if not self._roles or self._roles.get(c.address) == Role.WORKER]
         self._selected = [c.address for c in members]
         # Where no worker came the round is opened all the same: who does what next follows from its end.
         selected = self._selected or [a for a, role in self._roles.items() if role == Role.WORKER]

@@ -284,8 +284,7 @@ class ChainStrategy(Strategy):
         round_log = RoundLog(server_round)
         messages = self._select(run, messages, round_log)
         expected = self._drawn(run)
-        if not self.exchange.trains_everybody:
-            messages = [m for m in messages if _role(run, m, expected) == Role.WORKER]
+        messages = [m for m in messages if self._is_asked(run, m, expected, round_log)]
         run.round = ChainRound(
             grid=grid,
             terms=self._terms(run.relay, messages),
@@ -554,6 +553,18 @@ class ChainStrategy(Strategy):
         """Return the roles of the round that is opened next; empty where none are drawn, and before anybody has joined."""
         return next_roles(run.relay, self.roles) if run.book.has_members else {}
 
+    def _is_asked(self, run: _Run, message: Message, expected: Mapping[str, Role], round_log: RoundLog) -> bool:
+        """Say whether a node is asked to train: workers, who is no member yet, and where each has a model of its own, all."""
+        node = message.metadata.dst_node_id
+        member = run.book.member(node)
+        if not member or not expected:
+            return True
+        if member not in expected:
+            reason = f"it was rejected as a worker in {self._most_strikes} rounds in a row"
+            round_log.event("excluded", node, reason, member)
+            return False
+        return self.exchange.trains_everybody or expected[member] == Role.WORKER
+
     def _terms(self, relay: Relay, messages: list[Message]) -> RoundTerms:
         token, signals = relay.ledger.token_domain(relay.token), self.exchange.signals
         return RoundTerms(
@@ -655,11 +666,6 @@ def _scorer_terms(scorer: Scorer) -> dict[str, Any]:
     if isinstance(scorer, RoleReward) and scorer.inner is not None:
         return {**terms, "inner": _scorer_terms(scorer.inner)}
     return terms
-
-
-def _role(run: _Run, message: Message, expected: Mapping[str, Role]) -> Role:
-    """Return the role of a message's receiver; who is no member yet trains to become one."""
-    return expected.get(run.book.member(message.metadata.dst_node_id), Role.WORKER)
 
 
 def _admission_terms(admission: Admission | None, store: Store) -> dict[str, Any] | None:
