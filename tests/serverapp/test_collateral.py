@@ -191,6 +191,24 @@ def test_who_has_no_key_takes_no_part_and_the_round_goes_on(tmp_path: Path) -> N
     assert audit(strategy.run_directory) == []
 
 
+def test_a_late_comer_reads_reviews_and_is_reviewed_from_its_first_round_on(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def late(message: Message, context: Context, app: Any) -> Message | None:
+        asked.append(message.metadata.message_type)
+        return None if asked == [TYPE_KEY] else app(message, context)
+
+    grid = federation(4, intercepts={3: late})
+    strategy = strategy_of(tmp_path, 4)
+    start(strategy, grid)
+    record = record_of(strategy)
+    assert asked.count(TYPE_KEY) == 2
+    assert [len(entry["contributions"]) for entry in record["rounds"]] == [3, 4]
+    assert [len(entry["marks"]) for entry in record["rounds"]] == [3, 4]
+    assert all(len(marks) == 3 for marks in record["rounds"][1]["marks"].values())
+    assert audit(strategy.run_directory) == []
+
+
 def test_a_client_seals_for_no_key_that_its_owner_did_not_sign_for(tmp_path: Path) -> None:
     def swap(message: Message, context: Context, app: Any) -> Message:
         (_, config), *_ = message.content.config_records.items()
