@@ -380,3 +380,14 @@ def test_parts_that_do_not_go_together_are_refused_with_the_reason(make, message
 
 def test_a_strategy_that_averages_as_fedavg_does_can_be_the_inner_one():
     assert Weights(FedProx(proximal_mu=0.1), exact=ExactMean()).is_sealed
+
+
+@pytest.mark.parametrize("make", [rotation, chainfl])
+def test_the_contract_computes_the_same_scores_from_reports_marks_and_attestations(tmp_path, make):
+    """Settled on chain, nothing is posted: the ledger's receipts are the contract's own results."""
+    strategy = make(tmp_path, settlement="onchain")
+    model = strategy.exchange.student if make is chainfl else None
+    start(strategy, federation(CLIENTS), model=model)
+    record = record_of(strategy)
+    assert sum(int(p["paid"]) for p in record["participants"]) == 2000 * WAD
+    assert audit(strategy.run_directory) == []
