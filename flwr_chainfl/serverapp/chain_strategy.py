@@ -24,8 +24,8 @@ from flwr_chainfl.messages import EnvelopeTerms, RoundTerms, write_terms
 from flwr_chainfl.record import RunRecord, earnings_table, write_plots
 from flwr_chainfl.rewards import Proportional, Schedule
 from flwr_chainfl.roles import Everyone, Role, Rotation
-from flwr_chainfl.scoring import RoleReward, Scorer, Weighting
-from flwr_chainfl.serverapp.assessment import Assessment
+from flwr_chainfl.scoring import PeerReviewScore, RoleReward, Scorer, Weighting
+from flwr_chainfl.serverapp.assessment import Assessment, PeerReview
 from flwr_chainfl.serverapp.book import Book
 from flwr_chainfl.serverapp.calibration import Calibration
 from flwr_chainfl.serverapp.chain_round import ChainRound, next_roles, usable_evaluations
@@ -222,6 +222,7 @@ class ChainStrategy(Strategy):
         if isinstance(self.roles, Rotation):
             assessment = assessment if assessment is not None else ValidatorVotes()
         _check_roles(self.roles, exchange, scorer, assessment, weighting)
+        _check_reviews(scorer, assessment)
         self.assessment = assessment
         self._packed = packed
         self.num_rounds = num_rounds
@@ -651,6 +652,20 @@ def _check_roles(
         raise ConfigError(f"validators vote where roles rotate, and {type(assessment).__name__} asks others; leave one of them out")
     if weighting is not None:
         raise ConfigError("a weighting by scores cannot be sealed, since the scores rest on the seal; leave weighting out")
+
+
+def _check_reviews(scorer: Scorer, assessment: Assessment | None) -> None:
+    """Raise ConfigError where a scorer of reviews has none to score."""
+    if isinstance(scorer, RoleReward) and isinstance(scorer.inner, PeerReviewScore):
+        raise ConfigError("validators judge where roles rotate, and nobody reviews its peers; give RoleReward another inner scorer")
+    if not isinstance(scorer, PeerReviewScore):
+        return
+    if not isinstance(assessment, PeerReview):
+        raise ConfigError("PeerReviewScore scores by what peers say of each other; add assessment=PeerReview()")
+    if scorer.floor > 0 and not assessment.judges_reference:
+        raise ConfigError(
+            "a floor compares with the model that the round began with; add assessment=PeerReview(judges_reference=True)"
+        )
 
 
 def _deploy_scorer(ledger: Ledger, scorer: Scorer) -> str:

@@ -12,7 +12,16 @@ import pytest
 import torch
 from flwr.app import ArrayRecord, Context, Message, MetricRecord, RecordDict
 
-from flwr_chainfl import ChainClientApp, ChainStrategy, Envelopes, FedCollateral, PeerReviewScore, Weights
+from flwr_chainfl import (
+    ChainClientApp,
+    ChainStrategy,
+    Envelopes,
+    ExactMean,
+    FedCollateral,
+    PeerReview,
+    PeerReviewScore,
+    Weights,
+)
 from flwr_chainfl.audit import audit
 from flwr_chainfl.consensus import Standing
 from flwr_chainfl.crypto import EncryptionKey, EnvelopeContext, TypedData, Wallet, unseal_bytes
@@ -306,9 +315,20 @@ def test_what_workers_say_of_their_samples_counts_only_where_it_is_asked_for(by_
     assert aggregate.arrays["w"].numpy() == pytest.approx([mean, mean])
 
 
+@pytest.mark.parametrize(
+    ("assessment", "message"),
+    [(None, "add assessment=PeerReview\\(\\)"), (PeerReview(), "add assessment=PeerReview\\(judges_reference=True\\)")],
+)
+def test_a_scorer_of_reviews_needs_reviews(assessment: PeerReview | None, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        ChainStrategy(exchange=Weights(), scorer=PeerReviewScore(floor=WAD // 2), assessment=assessment)
+
+
 def test_envelopes_fit_neither_clipping_nor_miners() -> None:
     with pytest.raises(ConfigError, match="a wrapper cannot clip weights that are sealed"):
         Weights(clipped=True, envelopes=Envelopes())
+    with pytest.raises(ConfigError, match="miners average models that they can read"):
+        Weights(exact=ExactMean(), envelopes=Envelopes())
 
 
 @pytest.mark.parametrize(("metric", "found"), [(float("nan"), 0), (-0.5, 0), (1.5, None), ("missing", None)])
