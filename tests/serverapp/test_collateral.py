@@ -4,7 +4,8 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from flwr.app import ArrayRecord, Context, Message, MetricRecord, RecordDict
 
 from flwr_chainfl import ChainClientApp, ChainStrategy, Envelopes, FedCollateral, PeerReviewScore, Weights
 from flwr_chainfl.audit import audit
+from flwr_chainfl.consensus import Standing
 from flwr_chainfl.crypto import EncryptionKey, EnvelopeContext, TypedData, Wallet, unseal_bytes
 from flwr_chainfl.errors import ConfigError, RecipientError, ReportError
 from flwr_chainfl.fixedpoint import WAD
@@ -268,6 +270,22 @@ def test_with_skewed_data_reviewers_judge_the_model_that_the_round_began_with_to
 def test_impossible_parameters_are_refused(parameters: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         FedCollateral(**parameters)
+
+
+@pytest.mark.parametrize(("by_samples", "mean"), [(True, 0.999), (False, 0.5)])
+def test_what_workers_say_of_their_samples_counts_only_where_it_is_asked_for(by_samples: bool, mean: float) -> None:
+    exchange = Weights(by_samples=by_samples)
+    accepted = []
+    for number, (value, samples) in enumerate([(0.0, 1), (1.0, 999)]):
+        asked = Message(RecordDict(), dst_node_id=number + 1, message_type="train")
+        content = RecordDict({
+            "arrays": ArrayRecord({"w": torch.full((2,), value)}), "metrics": MetricRecord({"num-examples": samples}),
+        })  # fmt: skip
+        contribution = cast(Any, SimpleNamespace(address=str(number), reply=Message(content, reply_to=asked)))
+        accepted.append(contribution)
+    aggregate = exchange.aggregate(1, accepted, Standing())
+    assert aggregate.arrays is not None
+    assert aggregate.arrays["w"].numpy() == pytest.approx([mean, mean])
 
 
 def test_envelopes_fit_neither_clipping_nor_miners() -> None:
