@@ -559,16 +559,18 @@ class ChainRound:
 def next_roles(relay: Relay, roles: Rotation | Everyone) -> dict[str, Role]:
     """Return who does what in the round that is opened next; empty where everybody is a worker.
 
-    Raises TooFewForRolesError when the members are too few.
+    Raises TooFewForRolesError when the members are too few, or the shares leave no worker.
     """
     if not isinstance(roles, Rotation):
         return {}
     try:
-        return relay.task.roles_of(relay.task.round_number + 1)
+        drawn = relay.task.roles_of(relay.task.round_number + 1)
     except ContractError as error:
         if error.name == "TooFewForRoles":
             roles.counts(int(error.arguments["members"]))
         raise
+    roles.counts(len(drawn))
+    return drawn
 
 
 def usable_evaluations(replies: Sequence[Message], current: ChainRound) -> list[Message]:

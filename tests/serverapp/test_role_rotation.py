@@ -278,6 +278,12 @@ def test_two_clients_are_too_few_and_the_error_says_how_many_are_needed(tmp_path
         start(rotation(tmp_path, count=2, num_rounds=1), federation(2), rounds=1)
 
 
+def test_shares_that_leave_no_worker_are_refused_when_the_members_are_known(tmp_path):
+    greedy = Rotation(workers=1, validators=20, miners=1)
+    with pytest.raises(TooFewForRolesError, match="6 members cannot be .* in shares of 1:20:1; 22 are needed"):
+        start(rotation(tmp_path, rotation=greedy, num_rounds=1), federation(CLIENTS), rounds=1)
+
+
 def test_silent_validators_exclude_nobody(tmp_path):
     strategy = rotation(tmp_path, num_rounds=1)
     start(strategy, federation(CLIENTS, intercepts=everybody(silent(TYPE_VOTE))), rounds=1)
