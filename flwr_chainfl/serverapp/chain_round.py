@@ -201,7 +201,7 @@ class ChainRound:
 
         accepted: all that was revealed, which miners check; entered: what the votes let in
         """
-        if not self.exchange.is_sealed or not accepted:
+        if not self.exchange.is_exact or not accepted:
             return
         assert isinstance(self.scorer, RoleReward)
         standing = Standing(reputations=self._reputations, calibration=self.calibration.items)
@@ -275,7 +275,7 @@ class ChainRound:
             reports = {one.participant: one for one in revealed}
             acted = sorted({*reports, *given, *self._attested}, key=address_order)
             self._acted = [reports.get(one) or Revealed(one, NO_HASH, b"") for one in acted]
-            if self.is_void or (self.exchange.is_sealed and not accepted):
+            if self.is_void or (self.exchange.is_exact and not accepted):
                 return
             seed = self.relay.seed(self.log.ledger_round)
             if seed is None:
@@ -559,16 +559,18 @@ class ChainRound:
 def next_roles(relay: Relay, roles: Rotation | Everyone) -> dict[str, Role]:
     """Return who does what in the round that is opened next; empty where everybody is a worker.
 
-    Raises TooFewForRolesError when the members are too few.
+    Raises TooFewForRolesError when the members are too few, or the shares leave no worker.
     """
     if not isinstance(roles, Rotation):
         return {}
     try:
-        return relay.task.roles_of(relay.task.round_number + 1)
+        drawn = relay.task.roles_of(relay.task.round_number + 1)
     except ContractError as error:
         if error.name == "TooFewForRoles":
             roles.counts(int(error.arguments["members"]))
         raise
+    roles.counts(len(drawn))
+    return drawn
 
 
 def usable_evaluations(replies: Sequence[Message], current: ChainRound) -> list[Message]:

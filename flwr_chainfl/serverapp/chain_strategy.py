@@ -635,10 +635,10 @@ def _check_roles(
 ) -> None:
     """Raise ConfigError where parts do not go with the roles."""
     if not isinstance(roles, Rotation):
-        if exchange.is_sealed:
+        if exchange.is_exact:
             raise ConfigError(f"{type(exchange).__name__} is exact, and nobody is there to seal it; add roles=Rotation()")
         return
-    if not exchange.is_sealed:
+    if not exchange.is_exact:
         raise ConfigError(
             "miners seal what a round comes to, which has to be found in whole numbers; make it Weights(exact=ExactMean()) or "
             "SoftLabels(exact=True)"
