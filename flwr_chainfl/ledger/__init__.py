@@ -1,5 +1,6 @@
 """The ledger: an EVM in this process or any EVM chain by RPC, and the typed client of a task on it."""
 
+from flwr_chainfl.ledger.average import Average, VectorSet
 from flwr_chainfl.ledger.chain import Chain, Event, Receipt
 from flwr_chainfl.ledger.gate import Gate
 from flwr_chainfl.ledger.ledger import Ledger
@@ -11,6 +12,7 @@ from flwr_chainfl.ledger.task import NO_HASH, NOBODY, Member, Round, RoundStatus
 __all__ = [
     "NOBODY",
     "NO_HASH",
+    "Average",
     "Chain",
     "CommitRequest",
     "Event",
@@ -28,4 +30,5 @@ __all__ = [
     "Settings",
     "Task",
     "TaskStatus",
+    "VectorSet",
 ]

@@ -1,12 +1,15 @@
 """Scores to token amounts that add up."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from flwr_chainfl.errors import ConfigError
-from flwr_chainfl.rewards.schedules import PayFacts, Proportional, Schedule
+from flwr_chainfl.rewards.schedules import Consistency, PayFacts, Proportional, Schedule
 from flwr_chainfl.rewards.split import split
 
-_SCHEDULES = {"Proportional": lambda minimum_score: Proportional(minimum_score=int(minimum_score))}
+_SCHEDULES: dict[str, Callable[..., Schedule]] = {
+    "Consistency": lambda alpha, cap: Consistency(alpha=int(alpha), cap=int(cap)),
+    "Proportional": lambda minimum_score: Proportional(minimum_score=int(minimum_score)),
+}
 
 
 def schedule_of(contract: str, arguments: Sequence[str]) -> Schedule:
@@ -19,4 +22,4 @@ def schedule_of(contract: str, arguments: Sequence[str]) -> Schedule:
     return _SCHEDULES[contract](*arguments)
 
 
-__all__ = ["PayFacts", "Proportional", "Schedule", "schedule_of", "split"]
+__all__ = ["Consistency", "PayFacts", "Proportional", "Schedule", "schedule_of", "split"]
