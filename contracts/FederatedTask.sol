@@ -4,13 +4,14 @@ pragma solidity ^0.8.28;
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
-import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
-import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 import {SSTORE2} from "solady/src/utils/SSTORE2.sol";
 
 import {IAdmission} from "./interfaces/IAdmission.sol";
 import {IReputation} from "./interfaces/IReputation.sol";
+import {ISchedule} from "./interfaces/ISchedule.sol";
 import {IScorer} from "./interfaces/IScorer.sol";
+import {Draws} from "./libraries/Draws.sol";
+import {Assessment} from "./task/Assessment.sol";
 import {Settlement} from "./task/Settlement.sol";
 import {TaskState} from "./task/TaskState.sol";
 
@@ -24,8 +25,6 @@ import {TaskState} from "./task/TaskState.sol";
 contract FederatedTask is TaskState {
     using SafeERC20 for IERC20;
 
-    bytes32 private constant DOMAIN_TYPEHASH =
-        keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
     bytes32 private constant JOIN_TYPEHASH =
         keccak256("Join(address participant,uint256 stake,uint64 samples,uint256 departures,uint256 deadline)");
     bytes32 private constant COMMIT_TYPEHASH =
@@ -35,21 +34,35 @@ contract FederatedTask is TaskState {
     /// @dev Owns what slashes brought in and nobody earned, so that nobody gains by having others slashed.
     address private constant BURN = address(0xdEaD);
 
+    /// @dev A round needs one of each role.
+    uint256 private constant FEWEST_WITH_ROLES = 3;
+
+    address private immutable _assessment;
     address private immutable _settlement;
 
-    constructor(Settings memory s) TaskState(s, msg.sender, IScorer(s.scorer).version()) {
-        if (s.minimumMembers == 0) revert SettingTooSmall("minimumMembers", s.minimumMembers, 1);
-        if (s.maximumMembers < s.minimumMembers) {
-            revert SettingTooSmall("maximumMembers", s.maximumMembers, s.minimumMembers);
+    constructor(Settings memory s) TaskState(_fixed(s)) {
+        _atLeast("minimumMembers", s.minimumMembers, 1);
+        _atLeast("maximumMembers", s.maximumMembers, s.minimumMembers);
+        _atMost("maximumMembers", s.maximumMembers, MOST_MEMBERS);
+        _atLeast("commitSeconds", s.commitSeconds, 1);
+        _atLeast("revealSeconds", s.revealSeconds, 1);
+        _atLeast("settleSeconds", s.settleSeconds, 1);
+        _atLeast("challengeSeconds", s.challengeSeconds, 1);
+        _atMost("missingSlashBps", s.missingSlashBps, 10_000);
+        bool roles = s.validators != 0 || s.miners != 0;
+        if (roles) {
+            if (s.workers == 0 || s.validators == 0 || s.miners == 0) {
+                revert RolesIncomplete(s.workers, s.validators, s.miners);
+            }
+            _atLeast("assessSeconds", s.assessSeconds, 1);
+            _atLeast("sealSeconds", s.sealSeconds, 1);
+        } else {
+            _atMost("sealSeconds", s.sealSeconds, 0); // nobody attests
         }
-        if (s.maximumMembers > MOST_MEMBERS) revert SettingTooLarge("maximumMembers", s.maximumMembers, MOST_MEMBERS);
-        if (s.commitSeconds == 0) revert SettingTooSmall("commitSeconds", 0, 1);
-        if (s.revealSeconds == 0) revert SettingTooSmall("revealSeconds", 0, 1);
-        if (s.settleSeconds == 0) revert SettingTooSmall("settleSeconds", 0, 1);
-        if (s.challengeSeconds == 0) revert SettingTooSmall("challengeSeconds", 0, 1);
-        if (s.missingSlashBps > 10_000) revert SettingTooLarge("missingSlashBps", s.missingSlashBps, 10_000);
         _settings = s;
-        _settlement = address(new Settlement(s, requester, formula));
+        Fixed memory fixed_ = Fixed(token, scorer, schedule, _admission, _randomness, requester, formula);
+        _assessment = address(new Assessment(fixed_));
+        _settlement = address(new Settlement(fixed_));
     }
 
     /// @notice Fund the task and open it for joining.
@@ -95,9 +108,9 @@ contract FederatedTask is TaskState {
         if (finalRounds != round) revert RoundNotFinal(finalRounds + 1);
         if (msg.sender != requester) {
             if (round == 0) _checkRequester();
-            uint64 openToAll = _rounds[round].revealDeadline + _settings.settleSeconds;
-            if (round < rounds) openToAll += _settings.settleSeconds + 2 * uint64(_settings.challengeSeconds);
-            _checkReached(openToAll);
+            _checkReached(
+                round < rounds ? _idleDeadline() : _sealDeadline(_rounds[round]) + _settings.settleSeconds
+            );
         }
         status = TaskStatus.Completed;
         uint256 refunded = pool;
@@ -156,50 +169,60 @@ contract FederatedTask is TaskState {
     function removeWorker() external {
         Member storage member = _member[msg.sender];
         if (member.position == 0) revert NotMember(msg.sender);
-        if (member.committedRound > finalRounds) revert RoundNotFinal(member.committedRound);
+        uint32 last = member.committedRound;
+        if (member.assessedRound > last) last = member.assessedRound;
+        if (member.attestedRound > last) last = member.attestedRound;
+        if (last > finalRounds) revert RoundNotFinal(last);
         if (status == TaskStatus.Running) _settleDebt(member.committedRound, msg.sender);
         uint256 index = member.position - 1;
-        _deselect(member.committedRound, index);
+        _deselect(index);
         uint256 stake = member.stake;
         _vacant.push(member.position);
         ++departures[msg.sender];
-        _active[index >> 8] &= ~(1 << (index & 255));
-        --activeMembers;
+        if (_active[index >> 8] & (1 << (index & 255)) != 0) {
+            _active[index >> 8] &= ~(1 << (index & 255));
+            --activeMembers;
+        }
         delete _member[msg.sender];
         balances[msg.sender] += stake;
         emit ParticipantLeft(msg.sender, stake);
     }
 
-    /// @notice Open the next round for the selected members.
+    /// @notice Open the next round for the selected members. Where members have roles, these are drawn among all active
+    ///         ones, from the seed of the round before, so that whoever selects can leave out, and not assign.
+    /// @dev Anyone may open it, for all active members and without a calibration, once the requester has been idle for
+    ///      longer than a round can take.
     /// @param selection Bitmap over the members' positions, 256 to a word; empty: all active members.
     /// @param calibration keccak256(abi.encode(items, salt)) of tasks whose right answer the requester knows and reveals
     ///        when nobody can change a report any more; 0: none.
     function nextRound(uint256[] calldata selection, bytes32 calibration)
         external
-        onlyRequester
         whenTask(TaskStatus.Running)
     {
         if (round == rounds) revert RoundsExhausted(rounds);
+        if (msg.sender != requester) {
+            if (round == 0 || selection.length != 0 || calibration != 0) _checkRequester();
+            _checkReached(_idleDeadline());
+        }
         if (round > 0 && _rounds[round].status == RoundStatus.Open) {
             revert WrongRoundStatus(round, RoundStatus.Open, RoundStatus.Posted);
         }
         uint32 opened = ++round;
-        uint256 selected = _select(opened, selection);
-        if (selected == 0) revert TooFewMembers(0, 1);
-
         Round storage r = _rounds[opened];
+        if (_hasRoles()) _drawRoles(opened);
+        _select(opened, r, selection);
+
         uint96 budget = pool / (rounds - opened + 1);
         pool -= budget;
         r.budget = budget;
-        r.selected = uint32(selected);
         r.forfeits = forfeited;
         forfeited = 0;
         r.commitDeadline = uint64(block.timestamp) + _settings.commitSeconds;
         r.revealDeadline = r.commitDeadline + _settings.revealSeconds;
-        r.settleDeadline = r.revealDeadline + _settings.settleSeconds;
+        r.settleDeadline = _sealDeadline(r) + _settings.settleSeconds;
         r.status = RoundStatus.Open;
         if (calibration != 0) r.calibration = calibration;
-        emit RoundOpened(opened, budget, r.forfeits, selected, r.commitDeadline, r.revealDeadline, calibration);
+        emit RoundOpened(opened, budget, r.forfeits, r.selected, r.commitDeadline, r.revealDeadline, calibration);
     }
 
     /// @notice Commit to this round's contribution.
@@ -277,6 +300,49 @@ contract FederatedTask is TaskState {
         else forfeited += total;
     }
 
+    /// @notice See `Assessment`.
+    function submitScore(uint32, address[] calldata, uint256[] calldata) external {
+        _run(_assessment);
+    }
+
+    /// @notice See `Assessment`.
+    function submitScoreFor(uint32, ScoreRequest[] calldata) external {
+        _run(_assessment);
+    }
+
+    /// @notice See `Assessment`.
+    function getSubmissions() external returns (Submission[] memory) {
+        _run(_assessment);
+    }
+
+    /// @notice See `Assessment`.
+    function attest(uint32, bytes32) external {
+        _run(_assessment);
+    }
+
+    /// @notice See `Assessment`.
+    function attestFor(uint32, SealRequest[] calldata) external {
+        _run(_assessment);
+    }
+
+    /// @notice See `Assessment`.
+    function proveEquivocation(
+        uint32,
+        address,
+        Statement,
+        bytes calldata,
+        Signature calldata,
+        bytes calldata,
+        Signature calldata
+    ) external {
+        _run(_assessment);
+    }
+
+    /// @notice See `Settlement`.
+    function submitRoundTopK(uint32, address[] calldata, uint256) external {
+        _run(_settlement);
+    }
+
     /// @notice See `Settlement`.
     function postScores(
         uint32,
@@ -286,22 +352,22 @@ contract FederatedTask is TaskState {
         bytes calldata,
         bytes32
     ) external {
-        _settle();
+        _run(_settlement);
     }
 
     /// @notice See `Settlement`.
     function revealCalibration(uint32, bytes calldata, bytes32) external {
-        _settle();
+        _run(_settlement);
     }
 
     /// @notice See `Settlement`.
     function challenge(uint32) external {
-        _settle();
+        _run(_settlement);
     }
 
     /// @notice See `Settlement`.
     function publishReport(uint32, address, bytes32, bytes calldata) external {
-        _settle();
+        _run(_settlement);
     }
 
     /// @notice See `Settlement`.
@@ -314,7 +380,7 @@ contract FederatedTask is TaskState {
         bytes calldata,
         uint256
     ) external {
-        _settle();
+        _run(_settlement);
     }
 
     /// @notice See `Settlement`.
@@ -325,17 +391,17 @@ contract FederatedTask is TaskState {
         uint256[] calldata,
         bytes calldata
     ) external {
-        _settle();
+        _run(_settlement);
     }
 
     /// @notice See `Settlement`.
     function recordReputation(uint32, address[] calldata, int256[] calldata, uint256[] calldata, uint32) external {
-        _settle();
+        _run(_settlement);
     }
 
     /// @notice See `Settlement`.
     function voidRound(uint32) external {
-        _settle();
+        _run(_settlement);
     }
 
     /// @notice Send owners what is theirs: balances, and stakes once the task is completed. Anyone may call; the
@@ -394,9 +460,30 @@ contract FederatedTask is TaskState {
         return _seed(round_);
     }
 
+    /// @notice Who would do what in the next round, were it opened now; of a round that was opened, `RolesDrawn` tells.
+    /// @return order The active members as drawn: the workers, then the validators, then the miners.
+    function nextRoles() external view returns (address[] memory order, uint256 workers, uint256 validators) {
+        (order,, workers, validators) = _drawn(round + 1);
+    }
+
     /// @notice The EIP-712 domain separator of this task.
     function domainSeparator() external view returns (bytes32) {
         return _domainSeparator();
+    }
+
+    function _fixed(Settings memory s) private view returns (Fixed memory) {
+        IScorer scores = IScorer(s.scorer);
+        return Fixed(
+            IERC20(s.token), scores, ISchedule(s.schedule), s.admission, s.randomness, msg.sender, scores.version()
+        );
+    }
+
+    function _atLeast(string memory name, uint256 value, uint256 minimum) private pure {
+        if (value < minimum) revert SettingTooSmall(name, value, minimum);
+    }
+
+    function _atMost(string memory name, uint256 value, uint256 maximum) private pure {
+        if (value > maximum) revert SettingTooLarge(name, value, maximum);
     }
 
     function _addRounds(uint32 rounds_, uint96 pool_) private {
@@ -444,18 +531,87 @@ contract FederatedTask is TaskState {
         }
     }
 
-    function _select(uint32 round_, uint256[] calldata selection) private returns (uint256 selected) {
+    function _select(uint32 round_, Round storage r, uint256[] calldata selection) private {
         uint256 words = (_members.length + 255) >> 8;
         if (selection.length > words) revert LengthMismatch(selection.length, words);
+        bool roles = _hasRoles();
+        uint32 workers;
+        uint32 validators;
+        uint32 miners;
         for (uint256 w; w < words; ++w) {
             uint256 active = _active[w];
             uint256 chosen = selection.length == 0 ? active : w < selection.length ? selection[w] : 0;
             if (chosen & ~active != 0) revert NotActive(w, chosen & ~active);
             _selection[round_][w] = chosen;
-            for (; chosen != 0; chosen &= chosen - 1) {
-                ++selected;
+            uint256 apart;
+            if (roles) {
+                uint256 judging = _validators[round_][w];
+                uint256 attesting = _miners[round_][w];
+                validators += _count(chosen & judging);
+                miners += _count(chosen & attesting);
+                apart = judging | attesting;
             }
+            workers += _count(chosen & ~apart);
         }
+        if (!roles) {
+            if (workers == 0) revert TooFewMembers(0, 1);
+        } else {
+            if (workers == 0) revert RoleEmpty(round_, Role.Worker);
+            if (validators == 0) revert RoleEmpty(round_, Role.Validator);
+            if (miners == 0) revert RoleEmpty(round_, Role.Miner);
+            r.validators = validators;
+            r.miners = miners;
+        }
+        r.selected = workers;
+    }
+
+    function _count(uint256 bitmap) private pure returns (uint32 bits) {
+        for (; bitmap != 0; bitmap &= bitmap - 1) {
+            ++bits;
+        }
+    }
+
+    /// @dev Give every active member a role in a round that is being opened.
+    function _drawRoles(uint32 round_) private {
+        (address[] memory order, uint256[] memory positions, uint256 workers, uint256 validators) = _drawn(round_);
+        for (uint256 k = workers; k < order.length; ++k) {
+            uint256 index = positions[k];
+            if (k < workers + validators) _validators[round_][index >> 8] |= 1 << (index & 255);
+            else _miners[round_][index >> 8] |= 1 << (index & 255);
+        }
+        emit RolesDrawn(round_, order, workers, validators);
+    }
+
+    /// @dev The active members in the order that the seed of the round before gives them: workers, validators, miners. A
+    ///      round that is void may never have got its random word, and is taken without.
+    function _drawn(uint32 round_)
+        private
+        view
+        returns (address[] memory order, uint256[] memory indices, uint256 workers, uint256 validators)
+    {
+        uint256 n = activeMembers;
+        if (n < FEWEST_WITH_ROLES) revert TooFewForRoles(n, FEWEST_WITH_ROLES);
+        uint256[] memory active = new uint256[](n);
+        uint256 found;
+        for (uint256 index; found < n; ++index) {
+            if (_active[index >> 8] & (1 << (index & 255)) != 0) active[found++] = index;
+        }
+        uint32 before = round_ - 1;
+        bool worded = before != 0 && _rounds[before].status != RoundStatus.Void;
+        uint256 key = Draws.keyOf(worded ? _seed(before) : _seedOf(before, _rounds[before].entropy));
+        uint256[] memory shuffled = Draws.order(Draws.draw(key, 0), n);
+        (order, indices) = (new address[](n), new uint256[](n));
+        for (uint256 k; k < n; ++k) {
+            indices[k] = active[shuffled[k]];
+            order[k] = _members[indices[k]];
+        }
+        uint256 sum = uint256(_settings.workers) + _settings.validators + _settings.miners;
+        uint256 miners = n * _settings.miners / sum;
+        if (miners == 0) miners = 1;
+        validators = n * _settings.validators / sum;
+        if (validators == 0) validators = 1;
+        // Where one of a kind is more than its share, the workers' part may be all that is left of three.
+        workers = n - validators - miners;
     }
 
     function _commit(uint32 round_, address participant, bytes32 commitment) private {
@@ -463,7 +619,8 @@ contract FederatedTask is TaskState {
         Member storage member = _member[participant];
         if (member.position == 0) revert NotMember(participant);
         uint256 index = member.position - 1;
-        if (_selection[round_][index >> 8] & (1 << (index & 255)) == 0) revert NotSelected(participant, round_);
+        if (!_isSelected(round_, index)) revert NotSelected(participant, round_);
+        if (_hasRoles() && _roleOf(round_, index) != Role.Worker) revert NotSelected(participant, round_);
         if (member.committedRound == round_) revert AlreadyCommitted(participant, round_);
         _settleDebt(member.committedRound, participant);
         commitment &= ~REVEALED;
@@ -512,14 +669,21 @@ contract FederatedTask is TaskState {
         }
     }
 
-    /// @dev A member that leaves while it is selected and has not committed makes room for nobody in this round.
-    function _deselect(uint32 committedRound, uint256 index) private {
+    /// @dev A member that leaves while it is selected, and has done nothing yet, makes room for nobody in this round.
+    function _deselect(uint256 index) private {
         uint32 open = round;
         Round storage r = _rounds[open];
-        uint256 bit = 1 << (index & 255);
-        if (r.status != RoundStatus.Open || committedRound == open || _selection[open][index >> 8] & bit == 0) return;
-        _selection[open][index >> 8] &= ~bit;
-        --r.selected;
+        if (r.status != RoundStatus.Open || !_isSelected(open, index)) return;
+        _selection[open][index >> 8] &= ~(1 << (index & 255));
+        Role role = _hasRoles() ? _roleOf(open, index) : Role.Worker;
+        if (role == Role.Worker) --r.selected;
+        else if (role == Role.Validator) --r.validators;
+        else --r.miners;
+    }
+
+    /// @dev When the newest round's requester has been idle for longer than a round can take.
+    function _idleDeadline() private view returns (uint64) {
+        return _sealDeadline(_rounds[round]) + 2 * (uint64(_settings.settleSeconds) + _settings.challengeSeconds);
     }
 
     function _slashMissing(uint32 round_, address participant, bool intoRound) private returns (uint96 amount) {
@@ -530,18 +694,6 @@ contract FederatedTask is TaskState {
         emit MissingRevealSlashed(round_, participant, amount, intoRound);
     }
 
-    function _verify(address participant, bytes32 structHash, Signature calldata signature) private view {
-        bytes32 hash = MessageHashUtils.toTypedDataHash(_domainSeparator(), structHash);
-        (address recovered,,) = ECDSA.tryRecover(hash, signature.r, signature.vs);
-        if (recovered != participant || recovered == address(0)) revert InvalidSignature(participant, recovered);
-    }
-
-    function _domainSeparator() private view returns (bytes32) {
-        return keccak256(
-            abi.encode(DOMAIN_TYPEHASH, keccak256("FederatedTask"), keccak256("1"), block.chainid, address(this))
-        );
-    }
-
     /// @dev The round, in which commitments can be opened now.
     function _inRevealPhase(uint32 round_) private view returns (Round storage r) {
         r = _current(round_);
@@ -549,9 +701,8 @@ contract FederatedTask is TaskState {
         if (block.timestamp > r.revealDeadline) revert RevealPhaseClosed(round_, r.revealDeadline);
     }
 
-    /// @dev Run the call that came in, as it is, by the code that settles.
-    function _settle() private {
-        address part = _settlement;
+    /// @dev Run the call that came in, as it is, by a part's code.
+    function _run(address part) private {
         assembly ("memory-safe") {
             let data := mload(0x40)
             calldatacopy(data, 0, calldatasize())

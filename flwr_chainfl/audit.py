@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from flwr_chainfl.admission import AllowList, Invitations, read_list
+from flwr_chainfl.consensus import Memory, Standing, rule_of
 from flwr_chainfl.crypto import keccak256, payload_hash, round_seed, salts_entropy
 from flwr_chainfl.errors import ChainFLError
 from flwr_chainfl.fixedpoint import WAD
@@ -19,12 +20,9 @@ from flwr_chainfl.ledger.accounting import conservation
 from flwr_chainfl.messages import SOFT_LABELS
 from flwr_chainfl.record import read_run
 from flwr_chainfl.reputation import reputation
-from flwr_chainfl.rewards import Schedule, schedule_of
+from flwr_chainfl.rewards import PayFacts, Schedule, schedule_of
 from flwr_chainfl.scoring import Facts, Scored, Scorer, scorer_of, weighting_of
 from flwr_chainfl.serverapp.book import mean_text
-from flwr_chainfl.serverapp.consensus import Memory
-from flwr_chainfl.serverapp.exchange import Standing
-from flwr_chainfl.serverapp.soft_labels_exchange import rule_of
 from flwr_chainfl.signals import Signals
 from flwr_chainfl.storage import FolderStore, Store, address, digest, open_store
 from flwr_chainfl.weights import unpack_weights
@@ -366,7 +364,7 @@ class _Audit:
             paid_for = settled.receipts[participant]["quality"]
             yield from _differ(f"{where}, {participant}, quality on the ledger", str(paid_for), str(quality))
         slashes = [self._slash(score, settled.stakes[p]) for p, score in zip(participants, scores, strict=True)]
-        amounts = self._schedule.split(settled.budget + sum(slashes), scores)
+        amounts = self._schedule.split(settled.budget, sum(slashes), scores, PayFacts())
         for participant, score, slash, amount in zip(participants, scores, slashes, amounts, strict=True):
             receipt, entry = settled.receipts[participant], recorded[participant]
             reveal = settled.reveals[participant]

@@ -6,11 +6,13 @@
     ├── ConfigError (ValueError)            an unknown or impossible setting
     │   └── GasCapError                     what a run would cost is above the cap
     ├── ParticipationError                  too few clients came, in the time given
+    │   └── TooFewForRolesError             too few members for a worker, a validator and a miner
     ├── ReportError (ValueError)            what a participant sent cannot be used
     │   ├── ReportShapeError                shapes disagree, or a label is no class
     │   ├── SoftLabelError                  not a distribution over the classes
     │   ├── CodecError                      bytes that are no coded soft labels
-    │   └── VectorError                     no packed vector of the task: length, values, scale or samples
+    │   ├── VectorError                     no packed vector of the task: length, values, scale or samples
+    │   └── SealError                       a miner was shown what nobody signed, or attested another round or hash
     ├── PublicSetError (ValueError)         the shared inputs are empty, malformed or different
     ├── ModelError (ValueError)             a model does not fit the task
     ├── CryptoError
@@ -60,6 +62,10 @@ class ParticipationError(ChainFLError):
     """Too few clients came, in the time given."""
 
 
+class TooFewForRolesError(ParticipationError):
+    """Too few members for a worker, a validator and a miner."""
+
+
 class ReportError(ChainFLError, ValueError):
     """What a participant sent cannot be used."""
 
@@ -78,6 +84,10 @@ class CodecError(ReportError):
 
 class VectorError(ReportError):
     """No packed vector of the task: another length or scale, values that are not finite, samples that cannot be."""
+
+
+class SealError(ReportError):
+    """A miner was shown what nobody signed, or attested another round or another hash."""
 
 
 class PublicSetError(ChainFLError, ValueError):

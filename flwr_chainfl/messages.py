@@ -38,6 +38,21 @@ TYPE_JOIN = "query.join"
 TYPE_DECODER = "query.decoder"
 """Message type that asks for a decoder trained on the client's data, and for its class histogram."""
 
+TYPE_REVIEW = "evaluate.review"
+"""Message type that asks a worker to judge the others' contributions on its own data."""
+
+TYPE_VOTE = "evaluate.vote"
+"""Message type that asks a validator to judge the workers' contributions on its own data."""
+
+TYPE_SEAL = "query.seal"
+"""Message type that asks a miner to compute what the round comes to and to attest its hash."""
+
+LABELS_ARRAY = "labels"
+"""Name of the array with a report's labels, uint8, in the ArrayRecord that an assessor is sent of it."""
+
+ONCE_RECORD = "chainfl.once"
+"""Begins the names of the ConfigRecords in `context.state` with what was signed and must not be signed differently."""
+
 NUM_EXAMPLES = "num-examples"
 """The metric that Flower weights by."""
 
@@ -60,7 +75,9 @@ class RoundTerms:
     allowed; clipped: whether the reveal must carry the weights again; arrays_key: name of the ArrayRecord that
     the user's functions expect; member: the address that this node takes part with as a member of the task, so that
     its reply need not ask to join, empty where it is none yet; signal_tasks, signal_levels: of the report of a weight update, 0 where the report is
-    the number of samples
+    the number of samples; key_scheme: of the throw-away keys of simulated participants; role: ``worker``, ``validator`` or
+    ``miner``, empty where roles are not drawn or this node is no member; packed: whether the train reply opens its own
+    commitment, which saves an exchange and lets the server see contributions before all have committed
     """
 
     exchange: str
@@ -80,6 +97,9 @@ class RoundTerms:
     member: str = ""
     signal_tasks: int = 0
     signal_levels: int = 0
+    key_scheme: str = "x25519"
+    role: str = ""
+    packed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,10 +150,58 @@ class DecoderTerms:
     seed: int
 
 
-Terms = TypeVar("Terms", RoundTerms, ConsensusTerms, DecoderTerms)
+@dataclass(frozen=True, kw_only=True)
+class AssessmentTerms:
+    """What an assessor is to judge, in a message with its subjects' contributions.
+
+    subjects: checksummed addresses, ascending; the task's own stands for the reference that the round began with;
+    envelopes: of each that is sealed, empty bytes where an ArrayRecord of its address carries it; metric: the evaluation
+    metric that is the mark, from 0 to 1; calibration: items, for assessors of labels
+    """
+
+    subjects: list[str]
+    envelopes: list[bytes]
+    metric: str
+    calibration: bytes = b""
 
 
-def write_terms(config: ConfigRecord, *terms: RoundTerms | ConsensusTerms | DecoderTerms) -> ConfigRecord:
+@dataclass(frozen=True, kw_only=True)
+class SealTerms:
+    """What a miner needs to find what a round comes to.
+
+    rule: the exchange's part of the task's terms, JSON; threshold: δ of the votes, WAD; before: what the round started
+    from, in the sealed form
+    workers: whose contributions came, ascending by address; of each, samples: declared when it joined; commitments: 32
+    bytes, commit_signatures, salts: what was committed to and how it opens; contents, reports: what was; reputations: WAD,
+    empty where none are kept
+    calibration: the round's items
+    validators: that gave marks; of each, subjects, scores: lists, JSON; score_signatures
+    """
+
+    rule: str
+    threshold: int
+    before: bytes
+    workers: list[str]
+    samples: list[int]
+    commitments: list[bytes]
+    commit_signatures: list[bytes]
+    salts: list[bytes]
+    contents: list[bytes]
+    reports: list[bytes]
+    reputations: list[int]
+    calibration: bytes
+    validators: list[str]
+    subjects: str
+    scores: str
+    score_signatures: list[bytes]
+
+
+Terms = TypeVar("Terms", RoundTerms, ConsensusTerms, DecoderTerms, AssessmentTerms, SealTerms)
+
+
+def write_terms(
+    config: ConfigRecord, *terms: RoundTerms | ConsensusTerms | DecoderTerms | AssessmentTerms | SealTerms
+) -> ConfigRecord:
     """Return a copy of a ConfigRecord with the terms' fields added."""
     merged = ConfigRecord(dict(config.items()))
     for part in terms:
@@ -201,8 +269,10 @@ def payload_bytes(content: RecordDict) -> int:
     return total
 
 
-def only_metrics(content: RecordDict, *, key: str = NUM_EXAMPLES) -> MetricRecord:
+def only_metrics(content: RecordDict, *, key: str = NUM_EXAMPLES, finite: bool = True) -> MetricRecord:
     """Return the one MetricRecord of a reply, with a usable number of examples.
+
+    finite: whether the other metrics have to be finite
 
     Raises ReportError when there is not exactly one, or its weight is missing, not finite or negative.
     """
@@ -212,7 +282,7 @@ def only_metrics(content: RecordDict, *, key: str = NUM_EXAMPLES) -> MetricRecor
     weight = records[0].get(key)
     if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not np.isfinite(weight) or weight < 0:
         raise ReportError(f"the reply's metric {key!r} is {weight!r}; a number of examples, 0 or more, is needed")
-    for name, value in records[0].items():
+    for name, value in records[0].items() if finite else ():
         if not np.all(np.isfinite(value)):
             raise ReportError(f"the reply's metric {name!r} is {value!r}; metrics must be finite")
     return records[0]

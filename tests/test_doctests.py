@@ -4,12 +4,12 @@ from importlib import import_module
 import pytest
 
 MODULES = [
-    "clientapp.soft_labels", "distillation.defense", "fixedpoint", "labels.binary_log", "labels.calibration", "labels.codec",
+    "clientapp.soft_labels", "distillation.defense", "draws", "exact_mean", "fixedpoint", "labels.binary_log", "labels.calibration", "labels.codec",
     "labels.consensus", "labels.correction", "labels.histogram", "labels.label_format", "labels.qualities",
     "labels.quantization", "labels.single_vote", "labels.soft_consensus", "labels.votes", "reputation",
-    "rewards.schedules", "rewards.split", "scoring.contribution_weights", "scoring.correlated_agreement", "scoring.draws", "scoring.output_agreement", "scoring.pairing",
-    "scoring.peer_truth_serum", "scoring.sample_count",
-    "signals", "storage.cid", "storage.retention",
+    "rewards.by_role", "rewards.schedules", "rewards.split", "scoring.contribution_weights", "scoring.correlated_agreement", "scoring.output_agreement", "scoring.pairing",
+    "scoring.peer_truth_serum", "scoring.proxy_vote", "scoring.role_reward", "scoring.sample_count",
+    "roles",     "signals", "storage.cid", "storage.retention",
 ]  # fmt: skip
 
 

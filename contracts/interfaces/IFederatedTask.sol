@@ -40,6 +40,13 @@ interface IFederatedTask {
     /// @param reputation Registry that paid rounds can be recorded in; 0: none.
     /// @param admission Who may join; 0: everybody with a stake.
     /// @param randomness Source of a word for each round's seed, besides the salts; 0: the salts alone.
+    /// @param assessSeconds Time to judge the round's contributions, after the reveals; 0: nobody does.
+    /// @param sealSeconds Time to attest the round's aggregate, after that; 0: no round is sealed.
+    /// @param workers Share of the members that contribute to a round, beside the other two.
+    /// @param validators Share of the members that judge; 0 as miners: everybody contributes, and judges if anybody does.
+    /// @param miners Share of the members that attest.
+    /// @param mostStrikes A worker whose quality is 0 in so many of its rounds in a row is excluded; 0: nobody is.
+    /// @param streakCap Up to so many rounds in a row that a member earned in are counted; 0: none.
     struct Settings {
         address token;
         address scorer;
@@ -60,6 +67,20 @@ interface IFederatedTask {
         address reputation;
         address admission;
         address randomness;
+        uint32 assessSeconds;
+        uint32 sealSeconds;
+        uint16 workers;
+        uint16 validators;
+        uint16 miners;
+        uint16 mostStrikes;
+        uint16 streakCap;
+    }
+
+    /// @notice What a member does in a round.
+    enum Role {
+        Worker,
+        Validator,
+        Miner
     }
 
     struct Member {
@@ -68,11 +89,16 @@ interface IFederatedTask {
         uint32 position; // in the list of members, from 1; 0: no member
         uint32 committedRound; // the last round this member committed in
         uint32 revealedRound; // the last round this member revealed in
+        uint32 assessedRound; // the last round this member judged contributions of
+        uint32 attestedRound; // the last round this member attested the aggregate of
+        uint32 earnedRound; // the newest round paid with a score above 0, where streaks are counted
+        uint16 streak; // paid rounds in a row up to that one, capped
+        uint16 strikes; // rounds as a worker with quality 0, in a row
     }
 
     struct Round {
         uint96 budget;
-        uint32 selected;
+        uint32 selected; // workers
         uint32 committed;
         uint32 revealed;
         uint64 commitDeadline;
@@ -88,6 +114,11 @@ interface IFederatedTask {
         bytes32 calibration; // commitment to it; 0: none
         bytes32 progress; // hash of the scorer's; 0: not begun
         bytes32 entropy; // of the salts that were revealed
+        uint32 validators; // selected
+        uint32 assessed;
+        uint32 miners; // selected
+        uint32 attested;
+        bytes32 aggregate; // the hash that the round is sealed with; 0: not sealed
     }
 
     /// @notice A signature in its 64-byte form (EIP-2098).
@@ -117,6 +148,35 @@ interface IFederatedTask {
         Signature signature;
     }
 
+    /// @notice EIP-712 `Score(address participant,uint32 round,address[] subjects,uint256[] scores)`.
+    struct ScoreRequest {
+        address participant;
+        address[] subjects;
+        uint256[] scores;
+        Signature signature;
+    }
+
+    /// @notice EIP-712 `Seal(address participant,uint32 round,bytes32 aggregate)`.
+    struct SealRequest {
+        address participant;
+        bytes32 aggregate;
+        Signature signature;
+    }
+
+    /// @notice What a member says of a round's contributions: scores of other workers, WAD from 0 to 1, and of what the
+    ///         round began with, whose subject is the task itself.
+    struct Submission {
+        address participant;
+        address[] subjects;
+        uint256[] scores;
+    }
+
+    /// @notice A statement that can be made once a round and participant.
+    enum Statement {
+        Score,
+        Seal
+    }
+
     /// @notice The preimage of a commitment.
     /// @param contentDigest SHA-256 digest inside the content's CID: what was exchanged in full.
     /// @param reportHash keccak256 of the report, the part that is scored.
@@ -143,12 +203,24 @@ interface IFederatedTask {
         uint64 revealDeadline,
         bytes32 calibration
     );
+    /// @notice Who does what in a round.
+    /// @param order All active members in the order in which they were drawn: first the workers, then the validators, then
+    ///        the miners. Those that are not selected have a role and no part.
+    event RolesDrawn(uint32 indexed round, address[] order, uint256 workers, uint256 validators);
     event Committed(uint32 indexed round, address indexed participant, bytes32 commitment);
     event Revealed(uint32 indexed round, address indexed participant, bytes32 contentDigest, bytes32 reportHash, bytes32 salt);
     /// @notice A report that was revealed in full, by its author, rather than through the requester.
     event ReportRevealed(uint32 indexed round, address indexed participant, bytes report);
     /// @param intoRound Whether the amount joins that round's pay, which is still to come, or a later one's.
     event MissingRevealSlashed(uint32 indexed round, address indexed participant, uint256 amount, bool intoRound);
+    event ScoresSubmitted(uint32 indexed round, address indexed participant, address[] subjects, uint256[] scores);
+    event Attested(uint32 indexed round, address indexed participant, bytes32 aggregate);
+    /// @param proposer Of those that had attested the hash by then, the one with the highest stake.
+    event RoundSealed(uint32 indexed round, bytes32 aggregate, address proposer);
+    event EquivocationSlashed(uint32 indexed round, address indexed participant, Statement statement, uint256 amount);
+    /// @notice The best of a round whose scores were computed, best first.
+    event RoundTopK(uint32 indexed round, address[] participants);
+    event MemberExcluded(uint32 indexed round, address indexed participant);
     event ScoresPosted(
         uint32 indexed round,
         address indexed poster,
@@ -232,6 +304,23 @@ interface IFederatedTask {
     error AlreadyPublished(address participant, uint32 round);
     error ReportsMissing(uint32 published, uint32 expected, uint64 deadline);
     error ScheduleOverspent(uint256 amounts, uint256 budget);
+    error RolesIncomplete(uint16 workers, uint16 validators, uint16 miners);
+    error TooFewForRoles(uint256 members, uint256 minimum);
+    error RoleEmpty(uint32 round, Role role);
+    error AssessPhaseOpen(uint32 round, uint64 deadline);
+    error NotAssessor(address participant, uint32 round);
+    error AlreadyAssessed(address participant, uint32 round);
+    error SubjectsNotAscending(address previous, address subject);
+    error UnknownSubject(address subject, uint32 round);
+    error OwnSubject(address participant);
+    error MarkOutOfBounds(address subject, uint256 score, uint256 maximum);
+    error NotMiner(address participant, uint32 round);
+    error AlreadyAttested(address participant, uint32 round);
+    error EmptyAggregate(address participant);
+    error NotSealed(uint32 round, uint64 deadline);
+    error SameStatement(address participant);
+    error AlreadyProved(address participant, uint32 round);
+    error CalibrationNeeded(uint32 round);
     error NoReputation();
     error NotRecorder(address task);
     error AlreadyRecorded(uint32 round, uint256 participants);

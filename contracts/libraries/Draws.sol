@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 /// @title Random draws from a seed, the same on every chain and in Python.
-/// @notice Twin of `flwr_chainfl.scoring.draws`, equal bit for bit.
+/// @notice Twin of `flwr_chainfl.draws`, equal bit for bit.
 /// @dev The seed is what nobody could know; what is drawn from it only has to be evenly distributed. Hence SplitMix64
 ///      (Steele, Lea, Flood, OOPSLA 2014), of which Python draws thousands at once.
 library Draws {

@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 import {IReputation} from "../interfaces/IReputation.sol";
+import {ISchedule} from "../interfaces/ISchedule.sol";
 import {IScorer} from "../interfaces/IScorer.sol";
 import {TaskState} from "./TaskState.sol";
 
@@ -20,7 +21,7 @@ contract Settlement is TaskState {
     ///      a false posting's scores too dear for any transaction.
     uint256 private constant LONGEST_CALIBRATION = 24_576;
 
-    constructor(Settings memory s, address requester_, bytes32 formula_) TaskState(s, requester_, formula_) {}
+    constructor(Fixed memory f) TaskState(f) {}
 
     /// @notice Post the scores of all that revealed, against a bond from the caller's balance here or its allowance.
     /// @dev The first half of the settlement period is the requester's; then anyone may post. The requester has to
@@ -48,11 +49,9 @@ contract Settlement is TaskState {
         if (calibration.length > 0 || salt != 0 || (r.calibration != 0 && msg.sender == requester)) {
             _openCalibration(round_, r, calibration, salt);
         }
-        r.status = RoundStatus.Posted;
+        _post(round_, r, participants, scores, qualities, calibration, msg.sender);
         r.poster = msg.sender;
-        r.postingHash = _hash(participants, scores, qualities, calibration);
         r.settleDeadline = uint64(block.timestamp) + _settings.challengeSeconds;
-        emit ScoresPosted(round_, msg.sender, participants, scores, qualities);
         _takeBond(msg.sender);
     }
 
@@ -141,8 +140,26 @@ contract Settlement is TaskState {
         Round storage r = _inStatus(round_, RoundStatus.Posted);
         _checkHash(r, _hash(participants, scores, qualities, calibration));
         _checkReached(r.settleDeadline);
-        balances[r.poster] += _settings.bond;
+        if (r.poster != address(0)) balances[r.poster] += _settings.bond;
         _pay(round_, r, participants, scores, qualities);
+    }
+
+    /// @notice Compute the scores of an onchain round from what was published and submitted, and leave them to
+    ///         `distributeRewards`; anyone may call.
+    /// @dev In one transaction, without a calibration; `computeScores` does both in as many as it takes.
+    /// @param participants All that took part, ascending by address.
+    /// @param k How many of the best to name in the event. It has no bearing on what anybody is paid.
+    function submitRoundTopK(uint32 round_, address[] memory participants, uint256 k) external nonReentrant {
+        if (!_settings.onchain) revert WrongSettlement();
+        bytes calldata nothing = msg.data[:0];
+        Round storage r =
+            _beginScoring(round_, participants, new int256[](0), new uint256[](0), nothing, nothing);
+        if (r.calibration != 0) revert CalibrationNeeded(round_);
+        (,, int256[] memory scores, uint256[] memory qualities) =
+            _resume(round_, participants, nothing, nothing, type(uint256).max);
+        _post(round_, r, participants, scores, qualities, nothing, address(0));
+        r.settleDeadline = uint64(block.timestamp) - 1; // what the contract computed can be paid at once
+        _emitTop(round_, k, participants, scores);
     }
 
     /// @notice Put what a paid round's participants did into the registry of reputations; anyone may call.
@@ -187,7 +204,7 @@ contract Settlement is TaskState {
         IReputation(_settings.reputation).record(round_, participants, scores, qualities);
     }
 
-    /// @notice Give up a round that cannot be paid: nobody revealed, nobody posted or computed in time, a challenge was
+    /// @notice Give up a round that cannot be paid: nobody revealed, it was not sealed, nobody posted or computed in time, a challenge was
     ///         never resolved, or the schedule has failed for 30 days. Its budget returns to the pool, the poster's bond to
     ///         the poster. A challenger that did not get its challenge resolved loses its bond to the next round, since
     ///         otherwise it could void every round for free. Anyone may call.
@@ -196,11 +213,12 @@ contract Settlement is TaskState {
         RoundStatus was = r.status;
         uint64 deadline = r.settleDeadline;
         if (was == RoundStatus.Open) {
-            if (r.revealed > 0 || !_revealsClosed(r)) _checkReached(deadline);
+            bool unsealed = _settings.sealSeconds != 0 && r.aggregate == 0;
+            if (r.revealed > 0 || !_revealsClosed(r)) _checkReached(unsealed ? _sealDeadline(r) : deadline);
         } else if (was == RoundStatus.Posted || was == RoundStatus.Challenged) {
             bool disputed = was == RoundStatus.Challenged;
             _checkReached(deadline + (disputed ? _settings.settleSeconds : ABANDONED_AFTER));
-            balances[r.poster] += _settings.bond;
+            if (r.poster != address(0)) balances[r.poster] += _settings.bond;
             if (disputed) forfeited += _settings.bond;
         } else {
             revert WrongRoundStatus(round_, was, RoundStatus.Open);
@@ -212,6 +230,20 @@ contract Settlement is TaskState {
         r.forfeits = 0;
         _close(r, RoundStatus.Void);
         emit RoundVoided(round_, returned);
+    }
+
+    function _post(
+        uint32 round_,
+        Round storage r,
+        address[] memory participants,
+        int256[] memory scores,
+        uint256[] memory qualities,
+        bytes calldata calibration,
+        address poster
+    ) private {
+        r.status = RoundStatus.Posted;
+        r.postingHash = _hash(participants, scores, qualities, calibration);
+        emit ScoresPosted(round_, poster, participants, scores, qualities);
     }
 
     /// @dev Check that a calibration is the one that was committed to.
@@ -264,14 +296,11 @@ contract Settlement is TaskState {
         bytes calldata progress,
         uint256 work
     ) private view returns (bool, bytes memory, int256[] memory, uint256[] memory) {
-        uint256 n = participants.length;
-        address[] memory reports = new address[](n);
-        IScorer.Facts memory facts = IScorer.Facts(new uint64[](n), calibration, _seed(round_));
-        for (uint256 i; i < n; ++i) {
+        address[] memory reports = new address[](participants.length);
+        for (uint256 i; i < participants.length; ++i) {
             reports[i] = _reports[round_][participants[i]];
-            facts.samples[i] = _member[participants[i]].samples;
         }
-        return scorer.resume(reports, facts, progress, work);
+        return scorer.resume(reports, _facts(round_, participants, calibration), progress, work);
     }
 
     /// @dev Pays, slashes and closes a round. What slashes bring in is paid with the budget. No more returns to the pool
@@ -285,11 +314,13 @@ contract Settlement is TaskState {
     ) private {
         (uint256[] memory slashed, uint256 totalSlashed) = _slashForScores(participants, scores);
         uint256 own = r.budget;
-        uint256 budget = own + r.forfeits + totalSlashed;
+        uint256 budget = own + r.forfeits;
         r.budget = 0;
         r.forfeits = 0;
         r.postingHash = _hash(participants, scores, qualities);
-        uint256[] memory amounts = schedule.split(budget, scores);
+        ISchedule.Facts memory facts = _payFacts(round_, participants, scores, qualities);
+        uint256[] memory amounts = schedule.split(budget, totalSlashed, scores, facts);
+        budget += totalSlashed;
         uint256 paid = _credit(round_, participants, scores, qualities, amounts, slashed);
         if (paid > budget) revert ScheduleOverspent(paid, budget);
         uint256 returned = own > paid ? own - paid : 0;
@@ -297,6 +328,58 @@ contract Settlement is TaskState {
         forfeited += SafeCast.toUint96(budget - paid - returned);
         _close(r, RoundStatus.Paid);
         emit RoundPaid(round_, paid, totalSlashed, returned);
+    }
+
+    /// @dev What the split may rest on; moves streaks and strikes.
+    function _payFacts(
+        uint32 round_,
+        address[] memory participants,
+        int256[] memory scores,
+        uint256[] memory qualities
+    ) private returns (ISchedule.Facts memory facts) {
+        uint256 n = participants.length;
+        facts = ISchedule.Facts(new uint8[](n), new uint32[](n));
+        uint16 cap = _settings.streakCap;
+        uint16 most = _settings.mostStrikes;
+        bool roles = _hasRoles();
+        if (cap == 0 && most == 0 && !roles) return facts;
+        uint32 previous = _previousRound(round_);
+        for (uint256 i; i < n; ++i) {
+            Member storage member = _member[participants[i]];
+            if (roles) facts.roles[i] = uint8(_roleOf(round_, member.position - 1));
+            if (cap > 0) facts.streaks[i] = _moveStreak(member, round_, previous, scores[i] > 0, cap);
+            if (most > 0 && _submissions[round_][participants[i]] & REVEALED != 0) {
+                if (qualities[i] > 0) member.strikes = 0;
+                else if (++member.strikes == most) _exclude(round_, participants[i], member.position - 1);
+            }
+        }
+    }
+
+    /// @dev The newest round before one that is not void; 0: none.
+    function _previousRound(uint32 round_) private view returns (uint32 previous) {
+        previous = round_ - 1;
+        while (previous > 0 && _rounds[previous].status == RoundStatus.Void) {
+            --previous;
+        }
+    }
+
+    /// @dev Returns the streak before a round. A round that is paid after a later one counts for nothing.
+    function _moveStreak(Member storage member, uint32 round_, uint32 previous, bool earned, uint16 cap)
+        private
+        returns (uint16 streak)
+    {
+        uint32 last = member.earnedRound;
+        if (last > round_) return 0;
+        if (last != 0 && last == previous) streak = member.streak;
+        if (earned) (member.earnedRound, member.streak) = (round_, streak < cap ? streak + 1 : cap);
+        else member.streak = 0;
+    }
+
+    /// @dev The member has no part in later rounds, and its stake until it leaves.
+    function _exclude(uint32 round_, address participant, uint256 index) private {
+        _active[index >> 8] &= ~(1 << (index & 255));
+        --activeMembers;
+        emit MemberExcluded(round_, participant);
     }
 
     function _credit(
@@ -369,7 +452,7 @@ contract Settlement is TaskState {
         }
         r = _current(round_);
         _checkRevealsClosed(round_, r);
-        deadline = r.revealDeadline + _settings.settleSeconds / 2;
+        deadline = _sealDeadline(r) + _settings.settleSeconds / 2;
     }
 
     function _checkPublishing(uint32 round_, Round storage r, uint64 deadline) private view {
@@ -377,16 +460,32 @@ contract Settlement is TaskState {
         _checkNotPassed(deadline);
     }
 
-    /// @dev Those that revealed, all of them, in ascending order.
-    function _checkParticipants(uint32 round_, Round storage r, address[] memory participants) private view {
-        _checkRevealsClosed(round_, r);
+    /// @dev Check that a round can be scored: reveals, judging and sealing are over.
+    function _checkScorable(uint32 round_, Round storage r) private view {
+        _checkAssessmentsClosed(round_, r);
         if (r.revealed == 0) revert NobodyRevealed(round_);
-        _checkLength(participants.length, r.revealed);
+        if (_settings.sealSeconds != 0 && r.aggregate == 0) revert NotSealed(round_, _sealDeadline(r));
+    }
+
+    /// @dev How many took part in a round: revealed or, where that is another role's part, judged or attested.
+    function _taking(Round storage r) private view returns (uint256) {
+        return _hasRoles() ? uint256(r.revealed) + r.assessed + r.attested : r.revealed;
+    }
+
+    function _tookPart(uint32 round_, address participant) private view returns (bool) {
+        Member storage member = _member[participant];
+        return member.revealedRound == round_ || member.assessedRound == round_ || member.attestedRound == round_;
+    }
+
+    /// @dev Those that took part, all of them, in ascending order.
+    function _checkParticipants(uint32 round_, Round storage r, address[] memory participants) private view {
+        _checkScorable(round_, r);
+        _checkLength(participants.length, _taking(r));
         address previous;
         for (uint256 i; i < participants.length; ++i) {
             address participant = participants[i];
             if (participant <= previous) revert ParticipantsNotAscending(previous, participant);
-            if (_member[participant].revealedRound != round_) revert NotRevealed(participant, round_);
+            if (!_tookPart(round_, participant)) revert NotRevealed(participant, round_);
             previous = participant;
         }
     }
@@ -425,5 +524,25 @@ contract Settlement is TaskState {
 
     function _checkHash(Round storage r, bytes32 hash) private view {
         if (hash != r.postingHash) revert PostingMismatch(hash, r.postingHash);
+    }
+
+    /// @dev The best `k`, best first; of equal ones the lowest address.
+    function _emitTop(uint32 round_, uint256 k, address[] memory participants, int256[] memory scores) private {
+        if (k > participants.length) k = participants.length;
+        for (uint256 rank; rank < k; ++rank) {
+            uint256 best = rank;
+            for (uint256 i = rank + 1; i < participants.length; ++i) {
+                if (scores[i] > scores[best]) best = i;
+            }
+            (address who, int256 score) = (participants[best], scores[best]);
+            for (; best > rank; --best) {
+                (participants[best], scores[best]) = (participants[best - 1], scores[best - 1]);
+            }
+            (participants[rank], scores[rank]) = (who, score);
+        }
+        assembly ("memory-safe") {
+            mstore(participants, k)
+        }
+        emit RoundTopK(round_, participants);
     }
 }

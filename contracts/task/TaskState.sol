@@ -4,6 +4,8 @@ pragma solidity ^0.8.28;
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 import {SSTORE2} from "solady/src/utils/SSTORE2.sol";
 
 import {IFederatedTask} from "../interfaces/IFederatedTask.sol";
@@ -19,8 +21,21 @@ import {IScorer} from "../interfaces/IScorer.sol";
 abstract contract TaskState is IFederatedTask, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
 
+    /// @dev What every part has in its code.
+    struct Fixed {
+        IERC20 token;
+        IScorer scorer;
+        ISchedule schedule;
+        address admission;
+        address randomness;
+        address requester;
+        bytes32 formula;
+    }
+
     /// @dev Lowest bit of a submission: set once it is a revealed payload hash, clear while it is a commitment.
     bytes32 internal constant REVEALED = bytes32(uint256(1));
+    bytes32 private constant DOMAIN_TYPEHASH =
+        keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
 
     IERC20 public immutable token;
     IScorer public immutable scorer;
@@ -53,6 +68,16 @@ abstract contract TaskState is IFederatedTask, ReentrancyGuardTransient {
     mapping(uint32 round => mapping(address participant => bytes32)) internal _submissions;
     mapping(uint32 round => mapping(address participant => address)) internal _reports;
 
+    /// @dev By position, as drawn at the opening; the other active members were workers.
+    mapping(uint32 round => mapping(uint256 word => uint256)) internal _validators;
+    mapping(uint32 round => mapping(uint256 word => uint256)) internal _miners;
+    /// @dev Pointers: 12 bytes a mark, the subject's position (0: the task itself) and its score.
+    mapping(uint32 round => mapping(address participant => address)) internal _marks;
+    mapping(uint32 round => mapping(address participant => bytes32)) internal _attestations;
+    mapping(uint32 round => mapping(bytes32 aggregate => uint32)) internal _support;
+    mapping(uint32 round => mapping(address participant => bool)) internal _equivocated;
+    bytes32 public lastAggregate; // of the newest sealed round
+
     modifier onlyRequester() {
         _checkRequester();
         _;
@@ -63,20 +88,24 @@ abstract contract TaskState is IFederatedTask, ReentrancyGuardTransient {
         _;
     }
 
-    constructor(Settings memory s, address requester_, bytes32 formula_) {
-        token = IERC20(s.token);
-        scorer = IScorer(s.scorer);
-        schedule = ISchedule(s.schedule);
-        _admission = s.admission;
-        _randomness = s.randomness;
-        requester = requester_;
-        formula = formula_;
+    constructor(Fixed memory f) {
+        token = f.token;
+        scorer = f.scorer;
+        schedule = f.schedule;
+        _admission = f.admission;
+        _randomness = f.randomness;
+        requester = f.requester;
+        formula = f.formula;
     }
 
     function _seed(uint32 round_) internal view returns (bytes32) {
         bytes32 entropy = _rounds[round_].entropy;
         address randomness = _randomness;
         if (randomness != address(0)) entropy ^= IRandomness(randomness).wordOf(address(this), round_);
+        return _seedOf(round_, entropy);
+    }
+
+    function _seedOf(uint32 round_, bytes32 entropy) internal view returns (bytes32) {
         return keccak256(abi.encode(block.chainid, address(this), round_, entropy));
     }
 
@@ -90,6 +119,34 @@ abstract contract TaskState is IFederatedTask, ReentrancyGuardTransient {
         _reports[round_][participant] = SSTORE2.write(report);
         ++r.published;
         emit ReportPublished(round_, participant, contentDigest);
+    }
+
+    /// @dev Whether members have different roles.
+    function _hasRoles() internal view returns (bool) {
+        return _settings.validators != 0 || _settings.miners != 0;
+    }
+
+    /// @dev Of a member, from its position less 1, in a round that was opened.
+    function _roleOf(uint32 round_, uint256 index) internal view returns (Role) {
+        uint256 bit = 1 << (index & 255);
+        if (_validators[round_][index >> 8] & bit != 0) return Role.Validator;
+        return _miners[round_][index >> 8] & bit != 0 ? Role.Miner : Role.Worker;
+    }
+
+    function _isSelected(uint32 round_, uint256 index) internal view returns (bool) {
+        return _selection[round_][index >> 8] & (1 << (index & 255)) != 0;
+    }
+
+    function _verify(address participant, bytes32 structHash, Signature calldata signature) internal view {
+        bytes32 hash = MessageHashUtils.toTypedDataHash(_domainSeparator(), structHash);
+        (address recovered,,) = ECDSA.tryRecover(hash, signature.r, signature.vs);
+        if (recovered != participant || recovered == address(0)) revert InvalidSignature(participant, recovered);
+    }
+
+    function _domainSeparator() internal view returns (bytes32) {
+        return keccak256(
+            abi.encode(DOMAIN_TYPEHASH, keccak256("FederatedTask"), keccak256("1"), block.chainid, address(this))
+        );
     }
 
     function _pull(address from, uint256 amount) internal {
@@ -140,5 +197,73 @@ abstract contract TaskState is IFederatedTask, ReentrancyGuardTransient {
 
     function _revealsClosed(Round storage r) internal view returns (bool) {
         return _commitsClosed(r) && (block.timestamp > r.revealDeadline || r.revealed == r.committed);
+    }
+
+    /// @dev The end of judging.
+    function _assessDeadline(Round storage r) internal view returns (uint64) {
+        return r.revealDeadline + _settings.assessSeconds;
+    }
+
+    /// @dev The end of attesting, from which the settlement period counts.
+    function _sealDeadline(Round storage r) internal view returns (uint64) {
+        return _assessDeadline(r) + _settings.sealSeconds;
+    }
+
+    /// @dev Whether all that judge have done so, or it is too late for it.
+    function _assessmentsClosed(Round storage r) internal view returns (bool) {
+        if (!_revealsClosed(r)) return false;
+        if (_settings.assessSeconds == 0 || r.revealed == 0) return true;
+        return block.timestamp > _assessDeadline(r) || r.assessed == (_hasRoles() ? r.validators : r.revealed);
+    }
+
+    function _checkAssessmentsClosed(uint32 round_, Round storage r) internal view {
+        _checkRevealsClosed(round_, r);
+        if (!_assessmentsClosed(r)) revert AssessPhaseOpen(round_, _assessDeadline(r));
+    }
+
+    /// @dev What a scorer is told of participants, ascending, besides their reports.
+    function _facts(uint32 round_, address[] memory participants, bytes calldata calibration)
+        internal
+        view
+        returns (IScorer.Facts memory facts)
+    {
+        uint256 n = participants.length;
+        facts = IScorer.Facts(
+            new uint64[](n), calibration, _seed(round_), new uint8[](n), new uint64[][](n), new bool[](n)
+        );
+        bool roles = _hasRoles();
+        bytes32 aggregate = _rounds[round_].aggregate;
+        uint256[] memory columns = new uint256[](_settings.assessSeconds == 0 ? 0 : _members.length + 1);
+        if (columns.length > 0) columns[0] = n;
+        for (uint256 i; i < n; ++i) {
+            Member storage member = _member[participants[i]];
+            uint256 position = member.position;
+            facts.samples[i] = member.samples;
+            if (columns.length > 0) columns[position] = i;
+            if (!roles) continue;
+            facts.roles[i] = uint8(_roleOf(round_, position - 1));
+            facts.attested[i] = aggregate != 0 && _attestations[round_][participants[i]] == aggregate;
+        }
+        if (columns.length == 0) return facts;
+        for (uint256 i; i < n; ++i) {
+            address pointer = _marks[round_][participants[i]];
+            if (pointer == address(0)) continue;
+            bytes memory marks = SSTORE2.read(pointer);
+            uint64[] memory row = new uint64[](n + 1);
+            for (uint256 k; 12 * k < marks.length; ++k) {
+                (uint256 position, uint256 score) = _markAt(marks, k);
+                row[columns[position]] = uint64(score + 1);
+            }
+            facts.marks[i] = row;
+        }
+    }
+
+    /// @dev A mark of a stored set: the subject's position, 0 for the task itself, and its score.
+    function _markAt(bytes memory marks, uint256 k) internal pure returns (uint256 position, uint256 score) {
+        uint256 mark;
+        assembly ("memory-safe") {
+            mark := shr(160, mload(add(add(marks, 0x20), mul(k, 12))))
+        }
+        return (mark >> 64, uint64(mark));
     }
 }

@@ -11,8 +11,10 @@ import {Invitations} from "../admissions/Invitations.sol";
 import {IFederatedTask} from "../interfaces/IFederatedTask.sol";
 import {VRFRandomness} from "../randomness/VRFRandomness.sol";
 import {Proportional} from "../schedules/Proportional.sol";
+import {TopK} from "../schedules/TopK.sol";
 import {CorrelatedAgreementScorer} from "../scorers/CorrelatedAgreementScorer.sol";
 import {OutputAgreementScorer} from "../scorers/OutputAgreementScorer.sol";
+import {PeerReviewScorer} from "../scorers/PeerReviewScorer.sol";
 import {PeerTruthSerumScorer} from "../scorers/PeerTruthSerumScorer.sol";
 import {SampleCountScorer} from "../scorers/SampleCountScorer.sol";
 import {WeightedPeerTruthSerumScorer} from "../scorers/WeightedPeerTruthSerumScorer.sol";
@@ -54,6 +56,14 @@ library Shipped {
 
     function proportional(int256 minimumScore) internal returns (Proportional) {
         return Proportional(_create("Proportional", abi.encode(minimumScore)));
+    }
+
+    function topK(uint256 k) internal returns (TopK) {
+        return TopK(_create("TopK", abi.encode(k)));
+    }
+
+    function peerReviewScorer(uint256 threshold, bool tolerant) internal returns (PeerReviewScorer) {
+        return PeerReviewScorer(_create("PeerReviewScorer", abi.encode(threshold, tolerant)));
     }
 
     function peerTruthSerumScorer(uint256 classes, uint256 tasks) internal returns (PeerTruthSerumScorer) {

@@ -17,11 +17,12 @@ from flwr.app import ConfigRecord, Message, MetricRecord, RecordDict
 
 from examples.benchmarks.models import make_model
 from flwr_chainfl import FolderStore, SoftLabels
+from flwr_chainfl.consensus import Standing
 from flwr_chainfl.crypto import Signature
 from flwr_chainfl.labels import LabelFormat
 from flwr_chainfl.ledger import CommitRequest, JoinRequest
 from flwr_chainfl.serverapp.contribution import Contribution
-from flwr_chainfl.serverapp.exchange import Standing, Surroundings
+from flwr_chainfl.serverapp.exchange import Surroundings
 
 CLASSES = 10
 EMPTY = Signature(bytes(32), bytes(32))

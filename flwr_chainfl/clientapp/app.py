@@ -6,32 +6,38 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from flwr.app import Context, Message, RecordDict
+from flwr.app import ConfigRecord, Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.clientapp.typing import Mod
 from numpy.typing import NDArray
 
 from flwr_chainfl.admission import read_invitation
+from flwr_chainfl.clientapp.assessment import assess, signed_marks
 from flwr_chainfl.clientapp.contribution import Contribution, contribute, request_to_join, reveal
 from flwr_chainfl.clientapp.decoder import PrivateData, train_decoder
+from flwr_chainfl.clientapp.seal import attest
 from flwr_chainfl.clientapp.soft_labels import SoftLabelClient
-from flwr_chainfl.crypto import Wallet
+from flwr_chainfl.crypto import EncryptionKey, Wallet
 from flwr_chainfl.errors import ConfigError, ReportError
 from flwr_chainfl.fixedpoint import from_wad, to_wad
 from flwr_chainfl.messages import (
+    ONCE_RECORD,
     REPLY_RECORD,
     STATE_RECORD,
     TYPE_DECODER,
     TYPE_JOIN,
     TYPE_REVEAL,
     WEIGHTS,
+    AssessmentTerms,
     ConsensusTerms,
     DecoderTerms,
     RoundTerms,
+    SealTerms,
     only_metrics,
     read_terms,
     without_terms,
 )
+from flwr_chainfl.roles import Role
 from flwr_chainfl.signals import Signals
 from flwr_chainfl.storage import address
 from flwr_chainfl.weights import pack_weights
@@ -41,6 +47,9 @@ if TYPE_CHECKING:
 
 KEYSTORE_KEY = "keystore"
 """Key of the SuperNode's node-config with the path of the participant's keystore file."""
+
+ENCRYPTION_KEY = "encryption-key"
+"""Key of the SuperNode's node-config with the path of the file with the participant's key for sealed contents."""
 
 STAKE_KEY = "stake"
 """Key of the SuperNode's node-config with the participant's stake, in tokens."""
@@ -111,6 +120,7 @@ class ChainClientApp(ClientApp):
         self._private_data = private_data
         self._soft_labels = SoftLabelClient(model, public_set, predict)
         self._wallets: dict[str, Wallet] = {}
+        self._encryption_keys: dict[str, EncryptionKey] = {}
 
     def __call__(self, message: Message, context: Context) -> Message:
         """Execute the app: the protocol around the registered functions."""
@@ -128,13 +138,32 @@ class ChainClientApp(ClientApp):
             return Message(self._join(context, terms), reply_to=message)
         key, config = configs[0]
         consensus = read_terms(ConsensusTerms, config)
+        assessment, sealing = read_terms(AssessmentTerms, config), read_terms(SealTerms, config)
         message.content[key] = without_terms(config)
         category = message.metadata.message_type.split(".")[0]
         if category == "train":
             return self._train(message, context, terms, consensus)
+        if sealing is not None:
+            attested = _once("seal", context, terms, lambda: attest(self._wallet(context, terms), terms, sealing))
+            return Message(attested, reply_to=message)
+        if assessment is not None:
+            marks = _once("score", context, terms, lambda: self._assess(message, context, terms, assessment, consensus))
+            return Message(marks, reply_to=message)
         if consensus is None:
             return super().__call__(message, context)
         return self._soft_labels.evaluate(super().__call__, message, context, terms, consensus)
+
+    def _assess(
+        self, message: Message, context: Context, terms: RoundTerms, wanted: AssessmentTerms,
+        consensus: ConsensusTerms | None,
+    ) -> RecordDict:
+        """Judge others' models with the evaluate function, or their labels with the client's own model."""
+        wallet = self._wallet(context, terms)
+        if consensus is not None:
+            return signed_marks(wallet, terms, self._soft_labels.judge(message, context, wanted, consensus))
+        return assess(
+            super().__call__, message, context, wallet, terms, wanted, key=lambda: self._encryption_key(context, terms)
+        )
 
     def _join(self, context: Context, terms: RoundTerms) -> RecordDict:
         """Sign the wish to join again, with another permit nonce."""
@@ -177,13 +206,13 @@ class ChainClientApp(ClientApp):
             if consensus is None:
                 raise ReportError("the server's message carries no consensus terms; use the same flwr-chainfl version")
             reply, labelled = self._soft_labels.train(super().__call__, message, context, terms, consensus)
-            if labelled is None:
-                return reply
+            if labelled is None or terms.role not in ("", Role.WORKER.name.lower()):
+                return reply  # who does not report in this round trains all the same, so that its model stays alive
             contribution = Contribution(
                 cid=address(labelled.stored), report=labelled.report, samples=_samples(reply.content),
                 sent=labelled.sent, reference=labelled.reference,
             )
-            reveal_now = False
+            reveal_now = terms.packed
         contribute(
             reply.content,
             context,
@@ -231,6 +260,30 @@ class ChainClientApp(ClientApp):
             self._wallets[str(path)] = Wallet.from_keystore(str(path))
         return self._wallets[str(path)]
 
+    def _encryption_key(self, context: Context, terms: RoundTerms) -> EncryptionKey:
+        path = context.node_config.get(ENCRYPTION_KEY)
+        if path is None:
+            if not terms.simulated:
+                raise ConfigError(
+                    f"this node has no key for sealed contents: make one with EncryptionKey.create_file, and start its "
+                    f"SuperNode with --node-config '{ENCRYPTION_KEY}=\"PATH\"'"
+                )
+            name = str(context.node_config.get("partition-id", context.node_id))
+            return EncryptionKey.derived(max(terms.seed, 0), f"participant {name}", terms.key_scheme)
+        if str(path) not in self._encryption_keys:
+            self._encryption_keys[str(path)] = EncryptionKey.from_file(str(path))
+        return self._encryption_keys[str(path)]
+
+
+def _once(kind: str, context: Context, terms: RoundTerms, sign: Callable[[], RecordDict]) -> RecordDict:
+    """Return what was signed in this round already, if asked again: two different statements would cost the stake."""
+    name = f"{ONCE_RECORD}.{kind}"
+    kept = context.state.config_records.get(name)
+    if kept is None or (kept["of-task"], kept["round"]) != (terms.task, terms.round_number):
+        kept = ConfigRecord({**dict(sign()[REPLY_RECORD].items()), "of-task": terms.task})
+        context.state[name] = kept
+    return RecordDict({REPLY_RECORD: ConfigRecord({key: value for key, value in kept.items() if key != "of-task"})})
+
 
 def _samples(content: RecordDict) -> int:
     """Return the number of examples that the user's train function reports."""
@@ -239,4 +292,4 @@ def _samples(content: RecordDict) -> int:
     return int(value)
 
 
-__all__ = ["INVITATION_KEY", "KEYSTORE_KEY", "STAKE_KEY", "ChainClientApp"]
+__all__ = ["ENCRYPTION_KEY", "INVITATION_KEY", "KEYSTORE_KEY", "STAKE_KEY", "ChainClientApp"]

@@ -42,7 +42,7 @@ def contribute(
 ) -> None:
     """Add commitment and signature to a train reply, for a newcomer also what joining needs; keep what the reveal needs.
 
-    reveal_now: whether the reply may carry the salt, because it carries the content anyway
+    reveal_now: whether the reply carries salt and content, and so opens its own commitment
     """
     participant = wallet.address
     salt = wallet.salt(chain_id=terms.chain_id, task=terms.task, round_number=terms.round_number)
@@ -68,6 +68,8 @@ def contribute(
     record["signature"] = wallet.sign(TypedData(domain=domain, primary="Commit", message=statement)).to_bytes()
     if reveal_now:
         record["salt"] = salt
+        if contribution.sent:
+            record["content"], record["reference"] = contribution.sent, contribution.reference
     reply[REPLY_RECORD] = record
     context.state[STATE_RECORD] = ConfigRecord(
         {

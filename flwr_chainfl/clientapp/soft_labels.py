@@ -14,12 +14,15 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message
 from numpy.typing import NDArray
 
 from flwr_chainfl.errors import ConfigError, PublicSetError, ReportError
-from flwr_chainfl.labels import LabelFormat, corrected, hard_labels, validate_soft_labels
+from flwr_chainfl.fixedpoint import WAD
+from flwr_chainfl.labels import LabelFormat, corrected, hard_labels, proxy_agreement, validate_soft_labels
 from flwr_chainfl.messages import (
+    LABELS_ARRAY,
     REFERENCE_CONSENSUS,
     REFERENCE_NONE,
     REFERENCE_REPORT,
     WEIGHTS_RECORD,
+    AssessmentTerms,
     ConsensusTerms,
     RoundTerms,
     as_inputs,
@@ -122,6 +125,33 @@ class SoftLabelClient:
         self._distil_newest(model, public, context, consensus)
         message.content[terms.arrays_key] = _arrays(model)
         return call(message, context)
+
+    def judge(
+        self, message: Message, context: Context, wanted: AssessmentTerms, consensus: ConsensusTerms
+    ) -> dict[str, int]:
+        """Return how far each subject's labels go with those of the client's own model, WAD.
+
+        The reference of a round without consensus is what a guesser reaches.
+        """
+        from flwr_chainfl import distillation
+
+        public = self._public_inputs(context, consensus)
+        predicted = distillation.predict(self._own_model(context), public)
+        own = corrected(predicted, correction=consensus.correction)
+        marks: dict[str, int] = {}
+        for subject in wanted.subjects:
+            arrays = message.content.array_records.get(subject)
+            if arrays is None or LABELS_ARRAY not in arrays:
+                continue
+            reported = arrays[LABELS_ARRAY].numpy()
+            marks[subject] = (
+                proxy_agreement(own, reported, calibration=wanted.calibration)
+                if len(reported)
+                else WAD // consensus.classes
+            )
+        if not marks:
+            raise ReportError(f"none of {len(wanted.subjects)} reports came with its labels; nothing can be judged")
+        return marks
 
     def _label(
         self,

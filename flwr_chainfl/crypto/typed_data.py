@@ -24,6 +24,17 @@ _TYPES: dict[str, list[dict[str, str]]] = {
         {"name": "round", "type": "uint32"},
         {"name": "commitment", "type": "bytes32"},
     ],
+    "Score": [
+        {"name": "participant", "type": "address"},
+        {"name": "round", "type": "uint32"},
+        {"name": "subjects", "type": "address[]"},
+        {"name": "scores", "type": "uint256[]"},
+    ],
+    "Seal": [
+        {"name": "participant", "type": "address"},
+        {"name": "round", "type": "uint32"},
+        {"name": "aggregate", "type": "bytes32"},
+    ],
     "Permit": [
         {"name": "owner", "type": "address"},
         {"name": "spender", "type": "address"},
@@ -70,7 +81,7 @@ class Domain:
 class TypedData:
     """One statement that can be signed.
 
-    primary: ``Join``, ``Commit``, ``Permit``, ``Invitation`` or ``NodeBinding``
+    primary: ``Join``, ``Commit``, ``Score``, ``Seal``, ``Permit``, ``Invitation`` or ``NodeBinding``
     """
 
     domain: Domain

@@ -10,10 +10,11 @@ from flwr_chainfl.labels.correction import CORRECTIONS, corrected
 from flwr_chainfl.labels.histogram import class_histogram, label_distribution, laplace_histogram
 from flwr_chainfl.labels.label_format import LabelFormat
 from flwr_chainfl.labels.peer_truth_serum import peer_truth_serum, weighted_peer_truth_serum
+from flwr_chainfl.labels.proxy_agreement import proxy_agreement
 from flwr_chainfl.labels.qualities import Aggregation, State, agreement_weights, consensus_weights
 from flwr_chainfl.labels.quantization import dequantize, quantize
 from flwr_chainfl.labels.single_vote import majority, peer_weighted
-from flwr_chainfl.labels.soft_consensus import reduce_entropy, weighted_soft_labels
+from flwr_chainfl.labels.soft_consensus import exact_soft_labels, reduce_entropy, weighted_soft_labels
 from flwr_chainfl.labels.votes import MICRO, NO_REPORT
 
 __all__ = [
@@ -51,6 +52,8 @@ __all__ = [
     "peer_truth_serum",
     "peer_weighted",
     "quantize",
+    "exact_soft_labels",
+    "proxy_agreement",
     "reduce_entropy",
     "unpack_calibration",
     "unpack_units",

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from flwr_chainfl.errors import ConfigError, ReportShapeError
 
 _SMALLEST = 1e-9
+_UNITS = 2.0**29
+_WEIGHT_BITS = 32
+_SPARE_BITS = 9  # so that sums over classes stay below 2^53, which float64 holds exactly
 
 
 def weighted_soft_labels(
@@ -50,6 +53,42 @@ def weighted_soft_labels(
         raise ReportShapeError("0 soft label sets to average; at least 1 is needed")
     total /= total.sum(axis=1, keepdims=True)
     return total.astype(np.float32)
+
+
+def exact_soft_labels(
+    soft_labels: Iterable[NDArray[np.float32]], weights: Sequence[int] | Sequence[Sequence[int]]
+) -> NDArray[np.float32]:
+    """Return what `weighted_soft_labels` does from sums of whole numbers, the same bits on every machine.
+
+    Probabilities are rounded to multiples of 2^-29, and weights to 32 bits in all.
+
+    Raises ReportShapeError when there are none, shapes differ or a weight is negative.
+    Source: docs/protocols/role-rotation.md, "With soft labels".
+
+    >>> a, b = np.array([[1, 0]], dtype=np.float32), np.array([[0, 1]], dtype=np.float32)
+    >>> exact_soft_labels([a, b], [3, 1]).tolist()
+    [[0.75, 0.25]]
+    """
+    rows = [list(one) if isinstance(one, Sequence) else [one] for one in weights]
+    if any(weight < 0 for row in rows for weight in row):
+        raise ReportShapeError(f"a participant has the weight {min(map(min, rows))}; weights are 0 or more")
+    if not any(any(row) for row in rows):
+        rows = [[1] for _ in rows]
+    excess = max(0, sum(map(max, rows)).bit_length() - _WEIGHT_BITS)
+    total: NDArray[np.int64] | None = None
+    for index, (one, row) in enumerate(zip(soft_labels, rows, strict=True)):
+        if total is None:
+            total = np.zeros(one.shape, dtype=np.int64)
+        if one.shape != total.shape:
+            raise ReportShapeError(
+                f"soft labels {index} have shape {one.shape}, the first have {total.shape}; all must be equal"
+            )
+        share = np.array([weight >> excess for weight in row], dtype=np.int64)
+        total += np.rint(one.astype(np.float64) * _UNITS).astype(np.int64) * share
+    if total is None:
+        raise ReportShapeError("0 soft label sets to average; at least 1 is needed")
+    sums = (total >> _SPARE_BITS).sum(axis=1, keepdims=True)
+    return ((total >> _SPARE_BITS).astype(np.float64) / sums.astype(np.float64)).astype(np.float32)
 
 
 def reduce_entropy(soft_labels: NDArray[np.float32], *, temperature: float) -> NDArray[np.float32]:

@@ -6,8 +6,18 @@ from flwr_chainfl.ledger.gate import Gate
 from flwr_chainfl.ledger.ledger import Ledger
 from flwr_chainfl.ledger.randomness import Randomness
 from flwr_chainfl.ledger.registry import Registry
-from flwr_chainfl.ledger.requests import CommitRequest, JoinRequest, Result, Reveal
-from flwr_chainfl.ledger.task import NO_HASH, NOBODY, Member, Round, RoundStatus, Settings, Task, TaskStatus
+from flwr_chainfl.ledger.requests import CommitRequest, JoinRequest, Result, Reveal, ScoreRequest, SealRequest
+from flwr_chainfl.ledger.task import (
+    NO_HASH,
+    NOBODY,
+    Member,
+    Round,
+    RoundStatus,
+    Settings,
+    Submission,
+    Task,
+    TaskStatus,
+)
 
 __all__ = [
     "NOBODY",
@@ -27,7 +37,10 @@ __all__ = [
     "Reveal",
     "Round",
     "RoundStatus",
+    "ScoreRequest",
+    "SealRequest",
     "Settings",
+    "Submission",
     "Task",
     "TaskStatus",
     "VectorSet",

@@ -48,7 +48,7 @@ def conservation(
         elif name == "Receipt":
             paid += arguments["payout"]
             slashed += arguments["slashed"]
-        elif name == "MissingRevealSlashed":
+        elif name in ("MissingRevealSlashed", "EquivocationSlashed"):
             slashed += arguments["amount"]
         elif name == "Withdrawn" and arguments["owner"] == requester:
             refunded += arguments["amount"]

@@ -55,6 +55,40 @@ class CommitRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ScoreRequest:
+    """What a participant says of a round's contributions.
+
+    participant: checksummed address; subjects: checksummed, ascending, without the participant; the task's own address for
+    what the round began with; scores: WAD, 0 to 1, one each; signature: of ``Score``
+    """
+
+    participant: str
+    subjects: tuple[str, ...]
+    scores: tuple[int, ...]
+    signature: Signature
+
+    def as_tuple(self) -> tuple[Any, ...]:
+        """Return the contract's struct."""
+        return (self.participant, list(self.subjects), list(self.scores), (self.signature.r, self.signature.vs))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SealRequest:
+    """What a participant attests a round's contributions to add up to.
+
+    participant: checksummed address; aggregate: 32 bytes; signature: of ``Seal``
+    """
+
+    participant: str
+    aggregate: bytes
+    signature: Signature
+
+    def as_tuple(self) -> tuple[Any, ...]:
+        """Return the contract's struct."""
+        return (self.participant, self.aggregate, (self.signature.r, self.signature.vs))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Reveal:
     """The preimage of a commitment.
 

@@ -13,7 +13,8 @@ from flwr_chainfl.crypto import Domain, keccak256
 from flwr_chainfl.errors import ContractError
 from flwr_chainfl.ledger.abi import explained, load
 from flwr_chainfl.ledger.chain import Chain, Receipt
-from flwr_chainfl.ledger.requests import CommitRequest, JoinRequest, Result, Reveal
+from flwr_chainfl.ledger.requests import CommitRequest, JoinRequest, Result, Reveal, ScoreRequest, SealRequest
+from flwr_chainfl.roles import Role
 
 NO_HASH = bytes(32)
 """Stands for no commitment."""
@@ -44,6 +45,21 @@ _REMEDIES = {
     "WrongSettlement": "a task settles either by postings or on chain, as its settings say",
     "ProgressMismatch": "go on from the last ScoringProgressed event",
     "ReportsMissing": "publish the missing reports, or wait for the deadline",
+    "TooFewForRoles": "wait for more participants to join; workers, validators and miners are one each at least",
+    "RoleEmpty": "select members of every role, or all of them",
+    "RolesIncomplete": "give every role a share, or none",
+    "NotAssessor": "only the round's validators judge; where nobody has a role, the workers that revealed",
+    "AlreadyAssessed": "a member judges once a round",
+    "UnknownSubject": "judge workers that revealed in this round, or the task itself for what the round began with",
+    "OwnSubject": "judge others' contributions",
+    "SubjectsNotAscending": "give every subject once, ascending by address",
+    "MarkOutOfBounds": "scores are WAD, from 0 to 1",
+    "AssessPhaseOpen": "wait until all have judged, or for the deadline",
+    "NotMiner": "only the round's miners attest",
+    "AlreadyAttested": "a member attests once a round",
+    "NotSealed": "let the round's miners attest, or void the round after the deadline",
+    "SameStatement": "two different statements are needed",
+    "CalibrationNeeded": "use computeScores, which takes the calibration",
 }
 
 
@@ -75,7 +91,8 @@ class RoundStatus(enum.IntEnum):
 class Settings:
     """A task's parameters, fixed at deployment; the meaning of each is in contracts/interfaces/IFederatedTask.sol.
 
-    Amounts in token units, periods in seconds, slash_floor in WAD, missing_slash_bps in 1/10,000 of the stake.
+    Amounts in token units, periods in seconds, slash_floor in WAD, missing_slash_bps in 1/10,000 of the stake; workers,
+    validators and miners are shares of their sum.
     """
 
     token: str
@@ -97,6 +114,18 @@ class Settings:
     reputation: str = NOBODY
     admission: str = NOBODY
     randomness: str = NOBODY
+    assess_seconds: int = 0
+    seal_seconds: int = 0
+    workers: int = 0
+    validators: int = 0
+    miners: int = 0
+    most_strikes: int = 0
+    streak_cap: int = 0
+
+    @property
+    def has_roles(self) -> bool:
+        """Whether members do different things in a round."""
+        return self.validators > 0 or self.miners > 0
 
 
 @dataclass(frozen=True)
@@ -108,11 +137,16 @@ class Member:
     position: int
     committed_round: int
     revealed_round: int
+    assessed_round: int
+    attested_round: int
+    earned_round: int
+    streak: int
+    strikes: int
 
 
 @dataclass(frozen=True)
 class Round:
-    """A round of a task; deadlines in seconds since 1970."""
+    """A round of a task; deadlines in seconds since 1970, numbers of participants; selected: workers."""
 
     budget: int
     selected: int
@@ -131,6 +165,20 @@ class Round:
     calibration: bytes
     progress: bytes
     entropy: bytes
+    validators: int
+    assessed: int
+    miners: int
+    attested: int
+    aggregate: bytes
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What a participant said of the newest round: scores in WAD, one for each subject."""
+
+    participant: str
+    subjects: tuple[str, ...]
+    scores: tuple[int, ...]
 
 
 class Task:
@@ -229,7 +277,42 @@ class Task:
         """Slash those among members that committed and did not reveal."""
         return self._send("slashMissing", round_number, list(participants))
 
+    # What members say of a round
+
+    def submit_score(self, round_number: int, subjects: Sequence[str], scores: Sequence[int]) -> Receipt:
+        """Judge a round's contributions as this chain's own account; subjects ascending by address, scores WAD."""
+        return self._send("submitScore", round_number, list(subjects), list(scores))
+
+    def submit_score_for(self, round_number: int, requests: Iterable[ScoreRequest]) -> Receipt:
+        """Relay signed scores of a round's contributions."""
+        return self._send("submitScoreFor", round_number, [request.as_tuple() for request in requests])
+
+    def attest(self, round_number: int, aggregate: bytes) -> Receipt:
+        """Attest a round's aggregate as this chain's own account; aggregate: 32 bytes."""
+        return self._send("attest", round_number, aggregate)
+
+    def attest_for(self, round_number: int, requests: Iterable[SealRequest]) -> Receipt:
+        """Relay signed attestations of a round's aggregate."""
+        return self._send("attestFor", round_number, [request.as_tuple() for request in requests])
+
+    def prove_equivocation(
+        self, round_number: int, participant: str, first: ScoreRequest | SealRequest, second: ScoreRequest | SealRequest
+    ) -> Receipt:
+        """Slash a participant that signed two different statements of a kind for one round."""
+        arguments: list[Any] = []
+        for request in (first, second):
+            arguments += [_tail(request), (request.signature.r, request.signature.vs)]
+        kind = 0 if isinstance(first, ScoreRequest) else 1
+        return self._send("proveEquivocation", round_number, participant, kind, *arguments)
+
     # Settlement
+
+    def submit_round_top_k(self, round_number: int, participants: Sequence[str], k: int) -> Receipt:
+        """Let the contract compute the scores of a round that is settled on chain, in one transaction, without paying yet.
+
+        participants: all that took part, ascending by address; k: how many of the best to name
+        """
+        return self._send("submitRoundTopK", round_number, list(participants), k)
 
     def post_scores(self, round_number: int, result: Result, *, salt: bytes = NO_HASH) -> Receipt:
         """Post the result for all that revealed, against a bond; the requester opens its calibration with it."""
@@ -342,6 +425,25 @@ class Task:
             named[name] = to_checksum_address(named[name])
         return Round(**named)
 
+    def roles_of(self, round_number: int) -> dict[str, Role]:
+        """Return who does what in a round, by address: of one that was opened, or of the next one if it were opened now.
+
+        Raises ContractError, named TooFewForRoles, where the next round cannot be opened.
+        """
+        if round_number > self.round_number:
+            order, workers, validators = self._view("nextRoles")
+        else:
+            drawn = [a for name, a in self.events() if name == "RolesDrawn" and a["round"] == round_number]
+            order, workers, validators = (drawn[-1][key] for key in ("order", "workers", "validators"))
+        return roles_in_order([to_checksum_address(address) for address in order], workers, validators)
+
+    def submissions(self) -> list[Submission]:
+        """Return what members have said of the newest round so far."""
+        return [
+            Submission(to_checksum_address(who), tuple(to_checksum_address(one) for one in subjects), tuple(scores))
+            for who, subjects, scores in self._view("getSubmissions")[0]
+        ]
+
     def submission(self, round_number: int, participant: str) -> bytes:
         """Return a commitment, its lowest bit 0; after the reveal the payload hash, its lowest bit 1."""
         return bytes(self._view("submissionOf", round_number, participant)[0])
@@ -402,6 +504,21 @@ class Task:
 
     def _explain(self, function: str, error: ContractError) -> ContractError:
         return explained(f"FederatedTask refused {function}", error, *self._refusing, remedies=_REMEDIES)
+
+
+def roles_in_order(order: Sequence[str], workers: int, validators: int) -> dict[str, Role]:
+    """Return roles by address, where the first are the workers, then the validators come, then the miners."""
+    kinds = [Role.WORKER] * workers + [Role.VALIDATOR] * validators
+    kinds += [Role.MINER] * (len(order) - len(kinds))
+    return dict(zip(order, kinds, strict=True))
+
+
+def _tail(request: ScoreRequest | SealRequest) -> bytes:
+    """Return what follows the round in the signed struct, encoded."""
+    if isinstance(request, SealRequest):
+        return request.aggregate
+    subjects = b"".join(bytes(12) + bytes.fromhex(subject[2:]) for subject in request.subjects)
+    return keccak256(subjects) + keccak256(b"".join(score.to_bytes(32, "big") for score in request.scores))
 
 
 def _checksummed(event: tuple[str, dict[str, Any]]) -> tuple[str, dict[str, Any]]:

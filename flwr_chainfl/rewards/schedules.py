@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from flwr_chainfl.errors import ConfigError
-from flwr_chainfl.fixedpoint import WAD
 from flwr_chainfl.rewards.split import split
+
+_MOST = 128
+"""Beyond this, a rank's share is below one unit of any sum that there is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,45 +84,57 @@ class Proportional:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Consistency:
-    """Pay in proportion to the positive scores, and more to those that earned in the rounds before, too.
+class TopK:
+    """Pay the best: half of the money to the first, half of the rest to the next, and so on.
 
-    alpha: WAD; what each round in a row adds to a score, as a share of it; cap: rounds in a row that count at most
+    Ranks 1 … K'−2 get M/2^rank; the last two share what is left, (1 + 1/K') to (1 − 1/K'), where K' is the smaller of K and
+    the number of positive scores. What slashes brought in is shared by all positive scores, in proportion to them.
 
-    The task counts the rounds (`streak_cap` of its settings, at least `cap`): a round in which a participant does not score
-    above 0 begins the count anew. It rewards staying, whatever for: who earns little earns a little more.
+    What it cannot do: equal scores have to be put in some order, and small differences, or a low address, decide over large
+    shares.
 
-    Source: docs/protocols/alignment.md, "Consistency"; Wu and Seneviratne, arXiv 2502.14170.
+    k: K, how many are paid at most, 1 to 128
+
+    Source: docs/protocols/collateral.md, "Rewards".
+    Choice: the authors' schedule gives the last rank nothing. Of equal scores the lower address is first.
     """
 
-    alpha: int = WAD // 10
-    cap: int = 5
+    k: int
 
     def __post_init__(self) -> None:
-        if not 0 <= self.alpha <= 10 * WAD:
-            raise ConfigError(f"alpha is {self.alpha}; 0 to {10 * WAD} are possible (WAD)")
-        if not 0 <= self.cap <= 100:
-            raise ConfigError(f"cap is {self.cap}; 0 to 100 rounds are possible")
+        if not 0 < self.k <= _MOST:
+            raise ConfigError(f"k is {self.k}; it must be 1 to {_MOST}")
 
     @property
     def contract(self) -> str:
         """Name of the twin contract's artifact."""
-        return "Consistency"
+        return "TopK"
 
     @property
-    def arguments(self) -> tuple[int, int]:
+    def arguments(self) -> tuple[int]:
         """The twin contract's constructor arguments."""
-        return (self.alpha, self.cap)
+        return (self.k,)
 
     def split(self, budget: int, slashes: int, scores: Sequence[int], facts: PayFacts) -> list[int]:
-        """Split a round's money by scores times 1 + alpha · rounds in a row, participants ascending by address.
+        """Split a round's money by the order of the `scores`, participants ascending by address.
 
-        >>> Consistency().split(250, 0, [2, 2, -1], PayFacts(streaks=[0, 9, 9]))
-        [100, 150, 0]
+        >>> TopK(k=5).split(1000, 0, [5, 9, 7, 6, 8, 4], PayFacts())
+        [50, 500, 125, 75, 250, 0]
+        >>> TopK(k=2).split(100, 30, [1, 2, -1], PayFacts())
+        [35, 95, 0]
         """
-        streaks = facts.streaks or [0] * len(scores)
-        weights = [
-            score * (WAD + self.alpha * min(streak, self.cap)) // WAD if score > 0 else 0
-            for score, streak in zip(scores, streaks, strict=True)
-        ]
-        return split(budget + slashes, weights)
+        earned = [max(score, 0) for score in scores]
+        best = sorted((i for i, score in enumerate(earned) if score), key=lambda i: (-earned[i], i))[: self.k]
+        weights = [0] * len(scores)
+        for rank, position in enumerate(best, start=1):
+            weights[position] = _rank_weight(rank, len(best))
+        return [a + b for a, b in zip(split(budget, weights), split(slashes, earned), strict=True)]
+
+
+def _rank_weight(rank: int, count: int) -> int:
+    """Return what one of `count` ranks gets, times count·2^(count−1)."""
+    if count == 1:
+        return 1
+    if rank >= count - 1:
+        return count - 1 if rank == count else count + 1
+    return count << (count - 1 - rank)

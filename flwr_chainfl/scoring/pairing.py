@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from flwr_chainfl.scoring.draws import draw, key_of, random_order
+from flwr_chainfl.draws import draw, key_of, random_order
 
 Pair = tuple[int, ...]
 """Two participants who are scored against each other, or three, of whom the third is scored against the first."""

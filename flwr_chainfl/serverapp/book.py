@@ -67,6 +67,10 @@ class Book:
         """Say whether an address has joined the task."""
         return address in self._members
 
+    def members(self) -> list[str]:
+        """Return the addresses that have joined the task."""
+        return list(self._members)
+
     @property
     def has_members(self) -> bool:
         """Whether anybody has joined the task."""
@@ -85,7 +89,10 @@ class Book:
         self._rounds.append(log)
 
     def enter(self, log: RoundLog, revealed: Sequence[Revealed], contents: Mapping[str, str]) -> None:
-        """Enter a round's contributions; contents: CID by address, of those that were exchanged."""
+        """Enter what participants did in a round; contents: CID by address, of those that were exchanged.
+
+        Who assessed without contributing has an empty report.
+        """
         log.contributions = [
             {
                 "address": one.participant,

@@ -12,17 +12,21 @@ from flwr.app import ConfigRecord, Message, RecordDict
 from flwr.serverapp import Grid
 
 from flwr_chainfl.admission import Admission
+from flwr_chainfl.consensus import Standing
 from flwr_chainfl.crypto import calibration_commitment
 from flwr_chainfl.errors import ChainFLError, CommitmentError, ReusedSaltError
-from flwr_chainfl.ledger import NO_HASH, JoinRequest, Result, Reveal, TaskStatus
+from flwr_chainfl.ledger import NO_HASH, JoinRequest, Result, Reveal, ScoreRequest, SealRequest, TaskStatus
 from flwr_chainfl.messages import TYPE_JOIN, TYPE_REVEAL, RoundTerms, only_metrics, write_terms
-from flwr_chainfl.scoring import Facts, Scorer, Weighting
+from flwr_chainfl.roles import Everyone, Role, Rotation
+from flwr_chainfl.scoring import Facts, RoleReward, Scorer, Weighting, marks_of
+from flwr_chainfl.serverapp.assessment import Assessment, assessment_message, read_marks
 from flwr_chainfl.serverapp.book import Book
 from flwr_chainfl.serverapp.contribution import Contribution, read_contribution, read_join, read_reveal
-from flwr_chainfl.serverapp.exchange import Aggregate, Exchange, Standing
+from flwr_chainfl.serverapp.exchange import Aggregate, Exchange
 from flwr_chainfl.serverapp.phases import ask
 from flwr_chainfl.serverapp.relay import Opening, Relay, Revealed, address_order
 from flwr_chainfl.serverapp.round_log import RoundLog
+from flwr_chainfl.serverapp.seal import read_attestation, seal_message, seal_terms
 from flwr_chainfl.storage import Store, digest
 
 log = logging.getLogger("flwr")
@@ -34,7 +38,9 @@ Item = TypeVar("Item")
 class ChainRound:
     """A round of a ChainStrategy. A client that fails costs only itself: it becomes an event of the round.
 
-    admission: who may join, None for everybody; calibration: the round's items and their salt; mint: token units of the test token that a newcomer is given, 0 for a token that is worth something;
+    assessment: who judges, None for nobody; admission: who may join, None for everybody; calibration: the round's items and their salt;
+    roles: who does what; expected: the role of each member as it was drawn when the clients were asked, empty for workers alone;
+    mint: token units of the test token that a newcomer is given, 0 for a token that is worth something;
     extend: token units that a round that was not planned is funded with, 0 where all are;
     timeout: seconds to wait for the replies of a phase
     """
@@ -47,9 +53,12 @@ class ChainRound:
     store: Store
     exchange: Exchange
     scorer: Scorer
+    assessment: Assessment | None
     admission: Admission | None
     weighting: Weighting | None
     calibration: Opening
+    roles: Rotation | Everyone
+    expected: Mapping[str, Role]
     mint: int
     extend: int
     timeout: float
@@ -57,6 +66,10 @@ class ChainRound:
     _reputations: dict[str, int] = field(default_factory=dict)
     _revealed: list[Revealed] = field(default_factory=list)
     _result: Result | None = None
+    _roles: dict[str, Role] = field(default_factory=dict)
+    _requests: list[ScoreRequest] = field(default_factory=list)
+    _attested: set[str] = field(default_factory=set)
+    is_void: bool = field(default=False, init=False)
 
     def accept(self, replies: Sequence[Message], *, asked: Sequence[int]) -> list[Contribution]:
         """Return the contributions that were committed and truly revealed, ascending by address.
@@ -76,10 +89,105 @@ class ChainRound:
         with self.log.phase("ledger"):
             return self._bring_reveals(committed, openings)
 
+    def assess(self, accepted: Sequence[Contribution]) -> None:
+        """Ask the assessors for marks on what was accepted, and bring those that come to the ledger."""
+        if self.assessment is None or not accepted:
+            return
+        judged = {c.address: self.exchange.judged(c, self.store) for c in accepted}
+        reference = self.exchange.reference if self.assessment.judges_reference else None
+        assessors = {
+            self.book.node(address): address for address in self.assessment.assessors(list(judged), self._roles)
+        }
+        items = self.calibration.items
+        messages = [
+            message
+            for node, address in sorted((n, a) for n, a in assessors.items() if n is not None)
+            if (message := assessment_message(
+                self.assessment, self.terms, node, address, judged, reference,
+                consensus=self.exchange.consensus_terms(node), calibration=items,
+            )) is not None
+        ]
+        columns = sorted([*judged, *([self.terms.task] if reference is not None else [])], key=address_order)
+        requests: list[ScoreRequest] = []
+        with self.log.phase("assess"):
+            for reply in self._ask(messages, "no-marks", f"no reply to {self.assessment.message_type} in time"):
+                node = reply.metadata.src_node_id
+                try:
+                    requests.append(read_marks(reply, self.terms, assessors[node], columns))
+                except ChainFLError as error:
+                    self.failed("unusable-marks", node, str(error))
+        with self.log.phase("ledger"):
+            requests.sort(key=lambda request: address_order(request.participant))
+            taken = set(self.relay.assess(self.log.ledger_round, requests, self._refusal("marks-refused")))
+            self._requests = [request for request in requests if request.participant in taken]
+
+    def tally(self, accepted: Sequence[Contribution]) -> list[Contribution]:
+        """Return what the validators' votes let into the aggregate; all of it where nobody votes."""
+        if not isinstance(self.scorer, RoleReward) or not accepted:
+            return list(accepted)
+        given = self._marks()
+        reports = {c.address: c.report for c in accepted}
+        acted = sorted({*reports, *given}, key=address_order)
+        good = self.scorer.accepted([reports.get(one, b"") for one in acted], self._facts(acted, given, seed=NO_HASH))
+        entered = {one for one, enters in zip(acted, good, strict=True) if enters}
+        self.log.accepted = sorted(entered, key=address_order)
+        return [c for c in accepted if c.address in entered]
+
+    def seal(self, accepted: Sequence[Contribution], entered: Sequence[Contribution]) -> None:
+        """Let the miners attest what the round comes to; without their majority for it the round is void.
+
+        accepted: all that was revealed, which miners check; entered: what the votes let in
+        """
+        if not self.exchange.is_sealed or not accepted:
+            return
+        assert isinstance(self.scorer, RoleReward)
+        standing = Standing(reputations=self._reputations, calibration=self.calibration.items)
+        with self.log.phase("aggregate"):
+            state = self.exchange.found(entered, standing, self.store)
+            mine = digest(self.store.put(state))
+            wanted = seal_terms(
+                self.exchange.terms(), self.scorer.vote, self.exchange.before(), accepted,
+                [self.exchange.stored(c, self.store) for c in accepted],
+                [self.book.samples(c.address) for c in accepted], standing, self._requests,
+            )
+        miners = {self.book.node(address): address for address, role in self._roles.items() if role == Role.MINER}
+        messages = [seal_message(self.terms, wanted, node) for node in sorted(n for n in miners if n is not None)]
+        requests: list[SealRequest] = []
+        with self.log.phase("seal"):
+            for reply in self._ask(messages, "no-attestation", "no reply to query.seal in time"):
+                node = reply.metadata.src_node_id
+                try:
+                    requests.append(read_attestation(reply, self.terms, miners[node]))
+                except ChainFLError as error:
+                    self.failed("unusable-attestation", node, str(error))
+        with self.log.phase("ledger"):
+            self._end_seal(mine, requests)
+
+    def _end_seal(self, mine: bytes, requests: list[SealRequest]) -> None:
+        """Bring the attestations, and see whether the ledger's round is sealed with what this server found."""
+        requests.sort(key=lambda request: address_order(request.participant))
+        for request in requests:
+            if request.aggregate != mine:
+                self.failed(
+                    "attested-otherwise", self._node(request.participant),
+                    f"the miner attests 0x{request.aggregate.hex()}, the server finds 0x{mine.hex()}",
+                )
+        number = self.log.ledger_round
+        self.relay.attest(number, requests, self._refusal("attestation-refused"))
+        sealed = self.relay.task.seal_of(number)
+        self._attested = {request.participant for request in requests if request.aggregate == sealed}
+        self.is_void = sealed != mine
+        self.log.seal = sealed.hex() if sealed != NO_HASH else None
+        if self.is_void:
+            miners = sum(role == Role.MINER for role in self._roles.values())
+            reason = f"{len(requests)} of {miners} miners attested, and no majority what the server finds; the round is void"
+            log.warning("Round %d: %s", number, reason)
+            self.log.event("no-seal", None, reason)
+
     def aggregate(self, server_round: int, accepted: Sequence[Contribution]) -> Aggregate:
         """Let the exchange aggregate what was accepted; nothing was: nothing changes."""
         with self.log.phase("aggregate"):
-            if not accepted:
+            if not accepted or self.is_void:
                 return Aggregate(None, None)
             standing = Standing(
                 reputations=self._reputations,
@@ -97,25 +205,51 @@ class ChainRound:
             revealed += self.relay.direct_reveals(self.log.ledger_round, [c.address for c in accepted])
             revealed.sort(key=lambda one: address_order(one.participant))
             self._revealed = revealed
+            if self.is_void or (self.exchange.is_sealed and not accepted):
+                return
             seed = self.relay.seed(self.log.ledger_round)
             if seed is None:
+                self._give_up_reason()
                 return
-            facts = Facts(
-                samples=[self.book.samples(one.participant) for one in revealed],
-                calibration=self.calibration.items,
-                seed=seed,
-            )
-            scored = self.scorer.score([one.report for one in revealed], facts)
+            given = self._marks()
+            acted = sorted({one.participant for one in revealed} | set(given) | self._attested, key=address_order)
+            reports = {one.participant: one.report for one in revealed}
+            facts = self._facts(acted, given, seed=seed)
+            scored = self.scorer.score([reports.get(participant, b"") for participant in acted], facts)
             for kind, note in scored.notes if revealed else ():
                 log.warning("%s", note)
                 self.log.event(kind, None, note)
             self._result = Result(
-                participants=tuple(one.participant for one in revealed),
+                participants=tuple(acted),
                 scores=tuple(scored.scores),
                 qualities=tuple(scored.qualities),
                 calibration=self.calibration.items,
             )
             self.log.seed = facts.seed.hex()
+
+    def _facts(self, acted: Sequence[str], given: Mapping[str, Mapping[str, int]], *, seed: bytes) -> Facts:
+        """Return what the scores of those that acted in the round rest on, ascending by address."""
+        return Facts(
+            samples=[self.book.samples(participant) for participant in acted],
+            calibration=self.calibration.items,
+            seed=seed,
+            roles=[self._roles.get(participant, Role.WORKER) for participant in acted] if self._roles else (),
+            marks=marks_of(acted, given, reference=self.terms.task) if given else (),
+            attested=[participant in self._attested for participant in acted] if self._attested else (),
+        )
+
+    def _marks(self) -> dict[str, dict[str, int]]:
+        """Return what the ledger has of this round's marks, WAD by subject, by assessor; and note them."""
+        if self.assessment is None:
+            return {}
+        given = {
+            one.participant: dict(zip(one.subjects, one.scores, strict=True))
+            for one in self.relay.task.submissions(self.log.ledger_round)
+        }
+        self.log.marks = {
+            assessor: {subject: str(score) for subject, score in marks.items()} for assessor, marks in given.items()
+        }
+        return given
 
     def settle(self, accepted: Sequence[Contribution], aggregate: Aggregate) -> None:
         """Post the scores, and pay what can be paid by now; a round that has none is void."""
@@ -132,19 +266,24 @@ class ChainRound:
                 self._give_up(revealed, contents)
                 return
             self.log.calibration = self.calibration.items.hex() if revealed else ""
-            self.book.score(self.log, revealed, result, contents)
+            by_address = {one.participant: one for one in revealed}
+            acted = [by_address.get(p) or Revealed(p, NO_HASH, b"") for p in result.participants]
+            self.book.score(self.log, acted, result, contents)
             self.relay.post(self.log.ledger_round, revealed, result, calibration=self.calibration)
             embedded = self.relay.ledger.chain.url == "embedded"  # its clock moves when asked to
             self.book.pay(self.relay.settle(wait=embedded))
 
     def _give_up(self, revealed: Sequence[Revealed], contents: Mapping[str, str]) -> None:
-        """Leave a round without seed void: nobody can be scored, and nobody is paid."""
-        if revealed:
+        """Leave a round without seed or seal void: nobody can be scored, and nobody is paid."""
+        self.book.enter(self.log, revealed, contents)
+        self.relay.void(self.log.ledger_round)
+
+    def _give_up_reason(self) -> None:
+        """Say why nobody can be scored, where something was revealed."""
+        if self._revealed:
             reason = "the source of randomness gave no word before the round's deadline; the round is void"
             log.warning("Round %d: %s", self.log.ledger_round, reason)
             self.log.event("no-randomness", None, reason)
-        self.book.enter(self.log, revealed, contents)
-        self.relay.void(self.log.ledger_round)
 
     def _counted(self, addresses: Sequence[str]) -> dict[str, int]:
         """Return what each contribution counts by what it scored, MICRO; empty where all count alike."""
@@ -169,6 +308,9 @@ class ChainRound:
             node = reply.metadata.src_node_id
             if reply.has_error():
                 self.failed("client-error", node, reply.error.reason)
+                continue
+            if self.expected.get(self.book.member(node), Role.WORKER) != Role.WORKER:
+                self.exchange.confirm(node)  # it trained for itself
                 continue
             try:
                 contribution = read_contribution(
@@ -196,24 +338,62 @@ class ChainRound:
         return [item for item, mine in zip(items, names, strict=True) if mine == common]
 
     def _commit(self, contributions: list[Contribution]) -> list[Contribution]:
-        """Let newcomers join, open the ledger's round and bring the commitments; return those that were taken."""
-        self._join([c for c in contributions if not self.book.is_member(c.address)])
+        """Let newcomers join, open the ledger's round and bring the commitments; return those that were taken.
+
+        Roles are drawn among the members of the moment. So the first round is opened when all have joined, and in later
+        ones newcomers join after it, to have a role in the next.
+        """
+        newcomers = [c for c in contributions if not self.book.is_member(c.address)]
+        early = not self._rotates or not self.book.has_members
+        if early:
+            self._join(newcomers)
         members = [c for c in contributions if self.book.is_member(c.address)]
         if not members or self.relay.task.status != TaskStatus.RUNNING:
             return []
         if self.extend and self.relay.task.round_number > 0:
             self.relay.extend(self.extend)
-        self._selected = [c.address for c in members]
         commitment = (
             calibration_commitment(self.calibration.items, self.calibration.salt) if self.calibration.items else NO_HASH
         )
-        self.relay.open_round(self._selected, calibration=commitment)
+        number = self.relay.task.round_number + 1
+        self._roles = self._draw(number)
+        members = [c for c in members if self._roles.get(c.address, Role.WORKER) == Role.WORKER]
+        self._selected = [c.address for c in members]
+        self.relay.open_round(self._selected + self._others(), calibration=commitment)
         self.log.ledger_round = self.relay.task.round_number
+        self.log.roles = {address: role.name.lower() for address, role in self._roles.items()}
+        if not early:
+            self._join(newcomers)
         self._reputations = self.relay.reputations(self._selected)
         taken = self.relay.commit(
             self.log.ledger_round, [c.commit for c in members], self._refusal("commit-refused")
         )
         return [c for c in members if c.address in set(taken)]
+
+    @property
+    def _rotates(self) -> bool:
+        return isinstance(self.roles, Rotation)
+
+    def _draw(self, number: int) -> dict[str, Role]:
+        """Return the roles of the round that is opened next; empty where everybody is a worker.
+
+        Raises TooFewForRolesError when the members are too few.
+        """
+        if not isinstance(self.roles, Rotation):
+            return {}
+        active = sum(self.relay.task.member(address).active for address in self.book.members())
+        self.roles.counts(active)
+        return self.relay.task.roles_of(number)
+
+    def _others(self) -> list[str]:
+        """Return the drawn validators and miners that can be reached."""
+        connected = set(self.grid.get_node_ids())
+        return [a for a, role in self._roles.items() if role != Role.WORKER and self.book.node(a) in connected]
+
+    def _node(self, address: str) -> int:
+        node = self.book.node(address)
+        assert node is not None
+        return node
 
     def _join(self, newcomers: Sequence[Contribution]) -> None:
         if not newcomers:
@@ -315,9 +495,7 @@ class ChainRound:
 
     def _refusal(self, kind: str) -> Callable[[str, str], None]:
         def note(address: str, reason: str) -> None:
-            node = self.book.node(address)
-            assert node is not None
-            self.failed(kind, node, reason)
+            self.failed(kind, self._node(address), reason)
 
         return note
 

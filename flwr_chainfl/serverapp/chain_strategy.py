@@ -24,6 +24,7 @@ from flwr_chainfl.messages import RoundTerms, write_terms
 from flwr_chainfl.record import RunRecord, earnings_table, write_plots
 from flwr_chainfl.rewards import Proportional, Schedule
 from flwr_chainfl.scoring import Scorer, Weighting
+from flwr_chainfl.serverapp.assessment import Assessment
 from flwr_chainfl.serverapp.book import Book
 from flwr_chainfl.serverapp.calibration import Calibration
 from flwr_chainfl.serverapp.chain_round import ChainRound, usable_evaluations
@@ -45,13 +46,16 @@ _BONDS_FUNDED = 8  # postings that can wait for the end of their challenge windo
 class Deadlines:
     """Periods of a round on the ledger, in seconds.
 
-    commit: to commit, from the opening; reveal: to reveal, after that; settle: to post scores, after that;
+    commit: to commit, from the opening; reveal: to reveal, after that; assess: to judge the contributions, after that, where
+    somebody does; seal: to attest the aggregate, after that, where somebody does; settle: to post scores, after that;
     challenge: to challenge a posting. On a chain whose tokens are worth something, make the last one long enough
     for people to look.
     """
 
     commit: int = 60
     reveal: int = 60
+    assess: int = 600
+    seal: int = 600
     settle: int = 600
     challenge: int = 60
 
@@ -72,6 +76,8 @@ class ChainStrategy(Strategy):
         num-examples are scaled. Default: no difference.
     schedule : Schedule, optional
         How a round's budget splits. Default: in proportion to the positive scores.
+    assessment : Assessment, optional
+        Who judges the contributions before they are scored: `PeerReview`. Default: nobody.
     num_rounds : int, optional
         Rounds that the task is funded for. The run is closed (everybody paid, table printed) after this many.
         When left out, each round is funded as it comes, and the run is closed by `close()` or when the process
@@ -134,6 +140,7 @@ class ChainStrategy(Strategy):
         scorer: Scorer,
         weighting: Weighting | None = None,
         schedule: Schedule | None = None,
+        assessment: Assessment | None = None,
         num_rounds: int | None = None,
         reward_per_round: int = 1000 * WAD,
         stake: int = 100 * WAD,
@@ -191,6 +198,7 @@ class ChainStrategy(Strategy):
         self.scorer = scorer
         self.weighting = weighting
         self.schedule: Schedule = schedule if schedule is not None else Proportional()
+        self.assessment = assessment
         self.num_rounds = num_rounds
         self._reward_per_round = reward_per_round
         self._stake = stake
@@ -257,6 +265,7 @@ class ChainStrategy(Strategy):
             store=run.store,
             exchange=self.exchange,
             scorer=self.scorer,
+            assessment=self.assessment,
             admission=self._admission,
             weighting=self.weighting,
             calibration=self._calibration.draw() if self._calibration is not None else NO_CALIBRATION,
@@ -283,6 +292,7 @@ class ChainStrategy(Strategy):
             raise ParticipationError(
                 "nobody's contribution was accepted in the first round: " + "; ".join(sorted(current.log.reasons()))
             )
+        current.assess(accepted)
         current.score(accepted)
         aggregate = current.aggregate(server_round, accepted)
         current.settle(accepted, aggregate)

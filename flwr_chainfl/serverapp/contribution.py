@@ -85,26 +85,26 @@ def read_contribution(reply: Message, terms: RoundTerms, *, run_id: int, member:
     if samples >= 2**63:
         raise ReportError(f"the reply's metric {NUM_EXAMPLES!r} is {samples}; it must be below 2^63")
     node = reply.metadata.src_node_id
-    address = _field(record, "address", str)
+    address = read_field(record, "address", str)
     domain = _domain(terms)
-    committed = _field(record, "commitment", bytes)
+    committed = read_field(record, "commitment", bytes)
     if len(committed) != 32:
         raise ReportError(f"the reply's commitment has {len(committed)} bytes; 32 are needed")
     commit = CommitRequest(
         participant=address,
         commitment=committed,
-        signature=Signature.from_bytes(_field(record, "signature", bytes)),
+        signature=Signature.from_bytes(read_field(record, "signature", bytes)),
     )
     statement = {"participant": address, "round": terms.round_number, "commitment": committed}
-    _check(TypedData(domain=domain, primary="Commit", message=statement), commit.signature, address)
+    check_signed(TypedData(domain=domain, primary="Commit", message=statement), commit.signature, address)
     if address != member:
         binding = {"participant": address, "node": node % 2**64, "run": run_id % 2**64}
-        _check(
+        check_signed(
             TypedData(domain=domain, primary="NodeBinding", message=binding),
-            Signature.from_bytes(_field(record, "node-signature", bytes)),
+            Signature.from_bytes(read_field(record, "node-signature", bytes)),
             address,
         )
-    salt = record.get("salt", b"")
+    salt, sent, reference = record.get("salt"), record.get("content"), record.get("reference")
     return Contribution(
         node=node,
         round_number=terms.round_number,
@@ -114,6 +114,8 @@ def read_contribution(reply: Message, terms: RoundTerms, *, run_id: int, member:
         join=read_join(reply, terms, address) if address != member else None,
         reply=reply,
         salt=salt if isinstance(salt, bytes) else b"",
+        sent=sent if isinstance(sent, bytes) else b"",
+        reference=reference if isinstance(reference, str) else REFERENCE_NONE,
     )
 
 
@@ -123,13 +125,13 @@ def read_join(reply: Message, terms: RoundTerms, address: str) -> JoinRequest:
     Raises ReportError for a missing or mistyped field, SignatureError when another key signed.
     """
     record = reply.content.config_records.get(REPLY_RECORD, ConfigRecord())
-    stake = _field(record, "stake", str)
+    stake = read_field(record, "stake", str)
     if not stake.isdecimal() or int(stake) >= 2**96:
         raise ReportError(f"the reply's stake is {stake!r}; a number of token units below 2^96 is needed")
-    samples = _field(record, "samples", int)
+    samples = read_field(record, "samples", int)
     if samples < 0:
         raise ReportError(f"the reply declares {samples} samples; 0 or more are needed")
-    invitation = _field(record, "invitation", bytes)
+    invitation = read_field(record, "invitation", bytes)
     if len(invitation) > _LONGEST_INVITATION:
         raise ReportError(f"the reply's invitation has {len(invitation)} bytes; {_LONGEST_INVITATION} or fewer are possible")
     join = JoinRequest(
@@ -137,8 +139,8 @@ def read_join(reply: Message, terms: RoundTerms, address: str) -> JoinRequest:
         stake=int(stake),
         samples=samples,
         deadline=terms.deadline,
-        signature=Signature.from_bytes(_field(record, "join-signature", bytes)),
-        permit=Signature.from_bytes(_field(record, "permit-signature", bytes)),
+        signature=Signature.from_bytes(read_field(record, "join-signature", bytes)),
+        permit=Signature.from_bytes(read_field(record, "permit-signature", bytes)),
         proof=invitation,
     )
     wish = {
@@ -148,7 +150,7 @@ def read_join(reply: Message, terms: RoundTerms, address: str) -> JoinRequest:
         "departures": 0,
         "deadline": terms.deadline,
     }
-    _check(TypedData(domain=_domain(terms), primary="Join", message=wish), join.signature, address)
+    check_signed(TypedData(domain=_domain(terms), primary="Join", message=wish), join.signature, address)
     return join
 
 
@@ -160,20 +162,21 @@ def read_reveal(reply: Message, contribution: Contribution, terms: RoundTerms) -
     record = reply.content.config_records.get(REPLY_RECORD)
     if record is None:
         raise ReportError(f"the reveal carries no {REPLY_RECORD!r} record; use ChainClientApp on the client")
-    if _field(record, "round", int) != terms.round_number:
+    if read_field(record, "round", int) != terms.round_number:
         raise ReportError(f"the reveal is of round {record['round']!r}, not {terms.round_number}; the client missed a round")
-    contribution.salt = _field(record, "salt", bytes)
+    contribution.salt = read_field(record, "salt", bytes)
     if len(contribution.salt) != 32:
         raise ReportError(f"the reveal's salt has {len(contribution.salt)} bytes; 32 are needed")
-    contribution.sent = _field(record, "content", bytes)
-    contribution.reference = _field(record, "reference", str)
+    contribution.sent = read_field(record, "content", bytes)
+    contribution.reference = read_field(record, "reference", str)
 
 
 def _domain(terms: RoundTerms) -> Domain:
     return Domain(name="FederatedTask", version="1", chain_id=terms.chain_id, contract=terms.task)
 
 
-def _check(statement: TypedData, signature: Signature, address: str) -> None:
+def check_signed(statement: TypedData, signature: Signature, address: str) -> None:
+    """Check who signed a statement; raises SignatureError when it was not `address`."""
     signer = recover(statement, signature)
     if signer != address:
         raise SignatureError(
@@ -181,7 +184,8 @@ def _check(statement: TypedData, signature: Signature, address: str) -> None:
         )
 
 
-def _field(record: ConfigRecord, key: str, kind: type[Kind]) -> Kind:
+def read_field(record: ConfigRecord, key: str, kind: type[Kind]) -> Kind:
+    """Return a field of a reply; raises ReportError when it is missing or mistyped."""
     value = record.get(key)
     if not isinstance(value, kind) or isinstance(value, bool):
         raise ReportError(f"the reply's field {key!r} is {type(value).__name__}; {kind.__name__} is needed")

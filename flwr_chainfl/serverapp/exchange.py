@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,6 +13,7 @@ from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Strategy
 from numpy.typing import NDArray
 
+from flwr_chainfl.consensus import Standing
 from flwr_chainfl.messages import ConsensusTerms
 from flwr_chainfl.serverapp.contribution import Contribution
 from flwr_chainfl.signals import Signals
@@ -33,19 +34,6 @@ class Aggregate:
     weights: dict[str, int] = field(default_factory=dict)
     consensus: str | None = None
     reference: str | None = None
-
-
-@dataclass(frozen=True)
-class Standing:
-    """What a round's aggregation takes into account besides the contributions.
-
-    reputations: WAD by address, empty where none are kept; calibration: items, empty for none; contributions: what each
-    counts by what it scored, MICRO by address, empty where all count alike
-    """
-
-    reputations: Mapping[str, int] = field(default_factory=dict)
-    calibration: bytes = b""
-    contributions: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -123,6 +111,26 @@ class Exchange(Protocol):
 
     def keep(self, contribution: Contribution, store: Store) -> None:
         """Store what an audit and the aggregation need of a contribution, and let go of the rest."""
+
+    def judged(self, contribution: Contribution, store: Store) -> ArrayRecord | bytes:
+        """Return what assessors are brought of an accepted contribution: the model, or an envelope that they open."""
+
+    @property
+    def reference(self) -> ArrayRecord:
+        """The model that the round began with, which assessors may have to judge, too."""
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether what a round comes to is found in whole numbers, so that miners can attest it."""
+
+    def stored(self, contribution: Contribution, store: Store) -> bytes:
+        """Return an accepted contribution's content in the stored form."""
+
+    def before(self) -> bytes:
+        """Return what the round started from, in the form that is sealed."""
+
+    def found(self, accepted: Sequence[Contribution], standing: Standing, store: Store) -> bytes:
+        """Return what the round comes to, in the form that is sealed; `aggregate` takes it over."""
 
     def aggregate(self, server_round: int, accepted: Sequence[Contribution], standing: Standing) -> Aggregate:
         """Aggregate the accepted contributions, ascending by address."""

@@ -21,6 +21,8 @@ from flwr_chainfl.ledger import (
     Result,
     Reveal,
     RoundStatus,
+    ScoreRequest,
+    SealRequest,
     Task,
     TaskStatus,
 )
@@ -96,6 +98,7 @@ class Relay:
         self.token = token
         self.pending: list[Posting] = []
         settings = task.settings()
+        self._settings = settings
         self._on_chain = settings.onchain
         self.registry = None if settings.reputation == NOBODY else Registry(ledger.chain, settings.reputation)
         self._randomness = None if settings.randomness == NOBODY else Randomness(ledger.chain, settings.randomness)
@@ -177,6 +180,44 @@ class Relay:
         )
         return [request.participant for request in done]
 
+    def assess(self, round_number: int, requests: Sequence[ScoreRequest], on_refusal: OnRefusal) -> list[str]:
+        """Bring signed scores of a round's contributions; return the addresses whose scores were taken."""
+        if not requests:
+            return []
+        self.await_reveals(round_number)
+        done = self._batched(
+            "submitScore", requests, lambda batch: self.task.submit_score_for(round_number, batch), on_refusal
+        )
+        return [request.participant for request in done]
+
+    def attest(self, round_number: int, requests: Sequence[SealRequest], on_refusal: OnRefusal) -> list[str]:
+        """Bring signed attestations of a round's aggregate; return the addresses whose attestations were taken."""
+        if not requests:
+            return []
+        self.await_assessments(round_number)
+        done = self._batched(
+            "attest", requests, lambda batch: self.task.attest_for(round_number, batch), on_refusal
+        )
+        return [request.participant for request in done]
+
+    def await_reveals(self, round_number: int) -> None:
+        """Let the time to reveal pass where somebody still could."""
+        opened = self.task.round(round_number)
+        if opened.committed < opened.selected or opened.revealed < opened.committed:
+            self.ledger.chain.advance_past(opened.reveal_deadline)
+
+    def await_assessments(self, round_number: int) -> None:
+        """Let the time to judge pass where somebody still could."""
+        self.await_reveals(round_number)
+        opened = self.task.round(round_number)
+        judging = opened.validators if self._settings.has_roles else opened.revealed
+        if self._settings.assess_seconds and opened.revealed and opened.assessed < judging:
+            self.ledger.chain.advance_past(opened.reveal_deadline + self._settings.assess_seconds)
+
+    def is_sealed(self, round_number: int) -> bool:
+        """Say whether a round can be scored as far as sealing goes: it is sealed, or this task seals none."""
+        return not self._settings.seal_seconds or self.task.round(round_number).aggregate != NO_HASH
+
     def slash_missing(self, round_number: int, participants: Sequence[str]) -> dict[str, int]:
         """Slash those that committed and did not reveal, by whatever way, once the time to reveal is over.
 
@@ -245,6 +286,10 @@ class Relay:
         if not revealed:
             self.void(round_number)
             return
+        self.await_assessments(round_number)
+        if not self.is_sealed(round_number):
+            self.void(round_number)
+            return
         if self._on_chain:
             if calibration.items:
                 receipt = self.task.reveal_calibration(round_number, calibration.items, calibration.salt)
@@ -258,7 +303,10 @@ class Relay:
     def void(self, round_number: int) -> None:
         """Give a round up that cannot be paid, as soon as the contract allows it."""
         opened = self.task.round(round_number)
-        self.ledger.chain.advance_past(opened.settle_deadline if opened.revealed > 0 else opened.reveal_deadline)
+        deadline = opened.settle_deadline if opened.revealed > 0 else opened.reveal_deadline
+        if opened.revealed > 0 and not self.is_sealed(round_number):
+            deadline = opened.reveal_deadline + self._settings.assess_seconds + self._settings.seal_seconds
+        self.ledger.chain.advance_past(deadline)
         self._count("voidRound", self.task.void_round(round_number))
 
     def settle(self, *, wait: bool) -> list[Payment]:

@@ -15,7 +15,8 @@ from flwr_chainfl.messages import only_metrics, payload_bytes
 class RoundLog:
     """One round as it goes.
 
-    number: Flower's round; ledger_round: the ledger's, 0 while there is none; gas: by operation
+    number: Flower's round; ledger_round: the ledger's, 0 while there is none; marks: WAD by subject, by assessor;
+    gas: by operation
     """
 
     def __init__(self, number: int) -> None:
@@ -27,9 +28,13 @@ class RoundLog:
         self.calibration = ""
         self.seed = ""
         self.reference: str | None = None
+        self.roles: dict[str, str] = {}
+        self.accepted: list[str] | None = None
+        self.seal: str | None = None
         self.weights: dict[str, int] = {}
         self.reputations: dict[str, int] = {}
         self.contributions: list[dict[str, Any]] = []
+        self.marks: dict[str, dict[str, str]] = {}
         self.evaluations: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = []
         self.gas: dict[str, int] = {}
@@ -96,6 +101,10 @@ class RoundLog:
             "reference": self.reference,
             "calibration": self.calibration or None,
             "seed": self.seed or None,
+            "roles": self.roles,
+            "accepted": self.accepted,
+            "seal": self.seal,
             "evaluations": self.evaluations,
             "contributions": self.contributions,
+            "marks": self.marks,
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,8 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from flwr_chainfl import labels
 from flwr_chainfl.config import require
+from flwr_chainfl.consensus import ConsensusRule, Formed, Memory, Standing
 from flwr_chainfl.errors import ConfigError, ModelError, PublicSetError, ReportError
 from flwr_chainfl.messages import (
+    LABELS_ARRAY,
     REFERENCE_CONSENSUS,
     REFERENCE_NONE,
     REFERENCE_REPORT,
@@ -23,9 +25,8 @@ from flwr_chainfl.messages import (
     pack_array,
 )
 from flwr_chainfl.serverapp.calibration import UNKNOWN
-from flwr_chainfl.serverapp.consensus import ConsensusRule, Memory
 from flwr_chainfl.serverapp.contribution import Contribution
-from flwr_chainfl.serverapp.exchange import Aggregate, Standing, Surroundings
+from flwr_chainfl.serverapp.exchange import Aggregate, Surroundings
 from flwr_chainfl.serverapp.pseudo_public import PseudoPublic, generate
 from flwr_chainfl.storage import Store, address
 
@@ -67,6 +68,9 @@ class SoftLabels:
         Softens consensus and predictions.
     weight : float
         λ of the consensus term in local training.
+    exact : bool
+        Whether the consensus is formed in whole numbers, which miners can seal. It needs a ``consensus`` that remembers
+        nothing, no sharpening, and 1 or more ``consensus_bits``.
     send_public_set : bool
         Whether the server sends the inputs; otherwise each client has its own copy.
 
@@ -98,6 +102,7 @@ class SoftLabels:
         temperature: float = 1.0,
         weight: float = 1.0,
         send_public_set: bool = True,
+        exact: bool = False,
     ) -> None:
         from flwr_chainfl import distillation
 
@@ -122,7 +127,9 @@ class SoftLabels:
             self.known_labels = _known(known_labels, self.tasks, self.classes)
         if not 2 <= self.classes <= 255:
             raise ModelError(f"the student tells {self.classes} classes apart; between 2 and 255 are possible")
-        self._rule = ConsensusRule(kind=consensus, classes=self.classes, entropy_temperature=entropy_temperature)
+        self._rule = ConsensusRule(kind=consensus, classes=self.classes, entropy_temperature=entropy_temperature, exact=exact)
+        if exact and consensus_bits == 0:
+            raise ConfigError("consensus_bits is 0; a consensus that miners seal is of whole numbers: 1 to 8")
         self._report_form = labels.LabelFormat(self.tasks, self.classes, report_bits)
         self._consensus_form = labels.LabelFormat(self.tasks, self.classes, consensus_bits)
         self._correction = correction
@@ -259,6 +266,44 @@ class SoftLabels:
         self._reports[contribution.node] = (contribution.round_number, contribution.cid)
         contribution.sent = contribution.content = b""
 
+    def judged(self, contribution: Contribution, store: Store) -> ArrayRecord | bytes:
+        """Show assessors the hard labels."""
+        return _labels(np.frombuffer(contribution.report, dtype=np.uint8))
+
+    @property
+    def reference(self) -> ArrayRecord:
+        """The hard labels of the last consensus; none before there is one."""
+        if not self._consensus_round:
+            return _labels(np.zeros(0, dtype=np.uint8))
+        return _labels(labels.hard_labels(self._consensus_form.unpack(self._consensus[self._consensus_round])))
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether the consensus is formed in whole numbers."""
+        return self._rule.exact
+
+    def stored(self, contribution: Contribution, store: Store) -> bytes:
+        """Return the soft labels from the store."""
+        return store.get(contribution.cid)
+
+    def before(self) -> bytes:
+        """Return the last consensus in the stored form, nothing before there is one."""
+        return self._consensus.get(self._consensus_round, b"")
+
+    def found(self, accepted: Sequence[Contribution], standing: Standing, store: Store) -> bytes:
+        """Return the consensus in the stored form."""
+        if not accepted:
+            return self.before()
+        return self._consensus_form.pack(self._form(accepted, standing, store).soft_labels)
+
+    def _form(self, accepted: Sequence[Contribution], standing: Standing, store: Store) -> Formed:
+        return self._rule.form(
+            [(c.address, c.report) for c in accepted],
+            (self._report_form.unpack(store.get(c.cid)) for c in accepted),
+            standing,
+            self._memory,
+        )
+
     def aggregate(self, server_round: int, accepted: Sequence[Contribution], standing: Standing) -> Aggregate:
         """Form the consensus and teach it to the student."""
         from flwr_chainfl import distillation
@@ -268,12 +313,7 @@ class SoftLabels:
         )
         assert self._store is not None
         store = self._store
-        formed = self._rule.form(
-            [(c.address, c.report) for c in accepted],
-            (self._report_form.unpack(store.get(c.cid)) for c in accepted),
-            standing,
-            self._memory,
-        )
+        formed = self._form(accepted, standing, store)
         self._memory = formed.memory
         stored = self._consensus_form.pack(formed.soft_labels)
         before = {r: data for r, data in self._consensus.items() if r == self._consensus_round}
@@ -311,9 +351,8 @@ class SoftLabels:
         )
 
 
-def rule_of(terms: Mapping[str, Any]) -> ConsensusRule:
-    """Return the consensus rule that a task's terms name."""
-    return ConsensusRule(classes=terms["classes"], **terms["consensus"])
+def _labels(values: NDArray[np.uint8]) -> ArrayRecord:
+    return ArrayRecord({LABELS_ARRAY: Array(values)})
 
 
 def _known(known: ArrayLike | None, tasks: int, classes: int) -> NDArray[np.uint8] | None:

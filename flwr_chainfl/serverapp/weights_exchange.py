@@ -9,11 +9,13 @@ from typing import Any
 from flwr.app import ArrayRecord, Message, RecordDict
 from flwr.serverapp.strategy import FedAvg, Strategy
 
-from flwr_chainfl.errors import CommitmentError, ReportShapeError
+from flwr_chainfl.consensus import Standing
+from flwr_chainfl.errors import CommitmentError, ConfigError, ReportShapeError
+from flwr_chainfl.exact_mean import ExactMean, in_units
 from flwr_chainfl.labels import MICRO
 from flwr_chainfl.messages import NUM_EXAMPLES, REPLY_RECORD, WEIGHTS, ConsensusTerms
 from flwr_chainfl.serverapp.contribution import Contribution
-from flwr_chainfl.serverapp.exchange import Aggregate, Standing, Surroundings
+from flwr_chainfl.serverapp.exchange import Aggregate, Surroundings
 from flwr_chainfl.signals import Signals
 from flwr_chainfl.storage import Store, address
 from flwr_chainfl.weights import is_scaled_update, pack_weights, same_shapes, unpack_weights
@@ -32,6 +34,10 @@ class Weights:
         reveal, and a reply must be the committed update, shrunk. Default: a reply must be what was committed.
     keep_content : bool, optional
         Whether the clients' weights are stored. An audit of pay by sample count does not need them. Default: with signals.
+    exact : ExactMean, optional
+        Averages in whole numbers instead, which miners can seal; `inner` samples the nodes and averages the metrics. Only
+        a strategy that aggregates as FedAvg does can be an inner one then: what is not linear in the models (a median, Krum,
+        a server optimizer with state) has no exact form that all would find alike.
     signals : Signals, optional
         Reports quantised changes of parameters, for scorers of labels; they are revealed once all have committed. Default:
         reports the number of samples.
@@ -47,12 +53,22 @@ class Weights:
         *,
         clipped: bool = False,
         keep_content: bool | None = None,
+        exact: ExactMean | None = None,
         signals: Signals | None = None,
     ) -> None:
         self.flower = inner if inner is not None else FedAvg()
+        if exact is not None and type(self.flower).aggregate_train is not FedAvg.aggregate_train:
+            raise ConfigError(
+                f"{type(self.flower).__name__} aggregates in its own way, which miners cannot repeat to the last bit; name an "
+                f"inner strategy that averages as FedAvg does, such as FedAvg or FedProx, or leave the roles out"
+            )
+        if exact is not None and clipped:
+            raise ConfigError("clipped replies are not what the miners see; leave the wrapper, or the roles, out")
+        self.exact = exact
+        self._pending: ArrayRecord | None = None
         self.clipped = clipped
         self.signals = signals
-        self._keep_content = keep_content if keep_content is not None else signals is not None
+        self._keep_content = keep_content if keep_content is not None else signals is not None or exact is not None
         self._store: Store | None = None
         self._global = ArrayRecord()
 
@@ -77,6 +93,7 @@ class Weights:
             "exchange": self.name,
             "inner": type(self.flower).__name__,
             "clipped": self.clipped,
+            "exact": None if self.exact is None else asdict(self.exact),
             "signals": None if self.signals is None else asdict(self.signals),
         }
 
@@ -86,7 +103,7 @@ class Weights:
 
     def begin_round(self, arrays: ArrayRecord) -> None:
         """Take the global model that the round starts from."""
-        self._global = arrays
+        self._global, self._pending = arrays, None
 
     def train_arrays(self, arrays: ArrayRecord) -> ArrayRecord:
         """Send the global model."""
@@ -106,6 +123,9 @@ class Weights:
         """Take the weights out of the reply and check them against the global model."""
         arrays = _weights(contribution.reply)
         same_shapes(arrays, self._global)
+        if self.exact is not None:
+            for name, array in arrays.items():
+                in_units(name, array.numpy())
         if self.signals is None:
             contribution.report = contribution.samples.to_bytes(8, "big")
         elif not self.clipped:
@@ -135,8 +155,40 @@ class Weights:
             store.put(contribution.content)
         contribution.sent = contribution.content = b""
 
+    def judged(self, contribution: Contribution, store: Store) -> ArrayRecord | bytes:
+        """Show assessors the weights."""
+        return _weights(contribution.reply)
+
+    @property
+    def reference(self) -> ArrayRecord:
+        """The global model that the round began with."""
+        return self._global
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether models are averaged in whole numbers."""
+        return self.exact is not None
+
+    def stored(self, contribution: Contribution, store: Store) -> bytes:
+        """Return the weights as safetensors bytes."""
+        return pack_weights(_weights(contribution.reply))
+
+    def before(self) -> bytes:
+        """Return the global model as safetensors bytes."""
+        return pack_weights(self._global)
+
+    def found(self, accepted: Sequence[Contribution], standing: Standing, store: Store) -> bytes:
+        """Return the exact mean as safetensors bytes."""
+        assert self.exact is not None
+        models = (_weights(contribution.reply) for contribution in accepted)
+        samples = [int.from_bytes(contribution.report, "big") for contribution in accepted]
+        self._pending = self.exact.mean(models, samples, self._global)
+        return pack_weights(self._pending)
+
     def aggregate(self, server_round: int, accepted: Sequence[Contribution], standing: Standing) -> Aggregate:
-        """Let the inner strategy aggregate the accepted replies."""
+        """Let the inner strategy aggregate the accepted replies, or take over what was found exactly."""
+        if self.exact is not None:
+            return self._adopt(accepted)
         counted = {c.address: standing.contributions.get(c.address, 0) for c in accepted} if standing.contributions else {}
         replies = [_plain(contribution.reply) for contribution in accepted]
         if counted:
@@ -149,6 +201,17 @@ class Weights:
             assert self._store is not None
             reference = self._store.put(pack_weights(self._global))
         return Aggregate(arrays, metrics, counted, reference=reference)
+
+
+    def _adopt(self, accepted: Sequence[Contribution]) -> Aggregate:
+        """Take over the exact mean, and let the inner strategy average the metrics."""
+        assert self._pending is not None
+        assert isinstance(self.flower, FedAvg)
+        assert self._store is not None
+        replies = [_plain(contribution.reply).content for contribution in accepted]
+        metrics = self.flower.train_metrics_aggr_fn(replies, self.flower.weighted_by_key) if replies else None
+        reference = self._store.put(self.before()) if self._keep_content else None
+        return Aggregate(self._pending, metrics, reference=reference)
 
 
 def _weights(reply: Message) -> ArrayRecord:

@@ -84,7 +84,7 @@ def test_reports_score_alike_on_chain_with_many_tasks(twin: Twin, classes: int) 
         assert max(scores) > 0
 
 
-def _store(ledger: Ledger, report: bytes) -> str:
+def store_report(ledger: Ledger, report: bytes) -> str:
     """Put a report on chain as FederatedTask does (SSTORE2) and return where."""
     before, after = _STORE
     code = bytes.fromhex(before) + (len(report) + 1).to_bytes(2, "big") + bytes.fromhex(after) + b"\0" + report
@@ -113,7 +113,7 @@ def _resumed(twin: Twin, game: Round, pointers: list[str], works: list[int]) -> 
 def test_stored_reports_score_alike_however_the_work_is_cut(
     ledger: Ledger, twin: Twin, game: Round, works: list[int]
 ) -> None:
-    pointers = [_store(ledger, report) for report in game.reports]
+    pointers = [store_report(ledger, report) for report in game.reports]
     assert _resumed(twin, game, pointers, works) == _expected(game)
     assert _resumed(twin, game, pointers, [10**9]) == _expected(game)
 
@@ -121,13 +121,13 @@ def test_stored_reports_score_alike_however_the_work_is_cut(
 def test_a_report_that_was_not_stored_counts_as_malformed(ledger: Ledger, twin: Twin) -> None:
     reports = [bytes([0, 1, 2])] * 3
     game = Round(WeightedPeerTruthSerum(classes=3, tasks=3), [*reports, b""], b"")
-    pointers = [*(_store(ledger, report) for report in reports), NOTHING_STORED]
+    pointers = [*(store_report(ledger, report) for report in reports), NOTHING_STORED]
     assert _resumed(twin, game, pointers, [1]) == _expected(game)
 
 
 def test_sample_counts_are_done_in_one_step(ledger: Ledger, twin: Twin) -> None:
     reports = [(3).to_bytes(8, "big"), (9).to_bytes(8, "big"), b"\1"]
-    pointers = [_store(ledger, report) for report in reports]
+    pointers = [store_report(ledger, report) for report in reports]
     facts = Facts(samples=[5, 5, 5])
     done, _, scores, qualities = twin("SampleCountScorer", (), "resume", pointers, facts.as_tuple(), b"", 0)
     assert done

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flwr_chainfl.rewards import PayFacts, Proportional
+from flwr_chainfl.errors import ConfigError
+from flwr_chainfl.rewards import PayFacts, Proportional, TopK
 
 
 def test_only_positive_scores_are_paid() -> None:
@@ -30,3 +31,29 @@ def test_a_negative_minimum_is_refused_by_value() -> None:
 
 def test_the_schedule_names_its_contract() -> None:
     assert (Proportional(minimum_score=3).contract, Proportional(minimum_score=3).arguments) == ("Proportional", (3,))
+
+
+@given(st.integers(0, 2**96), st.integers(0, 2**96), st.lists(st.integers(-5, 5), max_size=9), st.integers(1, 128))
+def test_top_k_pays_all_of_the_money_or_nothing(budget: int, slashes: int, scores: list[int], k: int) -> None:
+    amounts = TopK(k=k).split(budget, slashes, scores, PayFacts())
+    assert sum(amounts) == (budget + slashes if max(scores, default=0) > 0 else 0)
+    assert all(amount == 0 for amount, score in zip(amounts, scores, strict=True) if score <= 0)
+
+
+@pytest.mark.parametrize(
+    ("k", "shares"),
+    [(1, [1000]), (2, [750, 250]), (3, [500, 333, 167]), (4, [500, 250, 156, 94]), (5, [500, 250, 125, 75, 50]),
+     (9, [500, 250, 125, 75, 50])],
+)
+def test_the_top_k_get_half_of_the_rest_each_and_the_last_two_share_it(k: int, shares: list[int]) -> None:
+    assert TopK(k=k).split(1000, 0, [9, 8, 7, 6, 5], PayFacts()) == shares + [0] * (5 - len(shares))
+
+
+def test_of_equal_scores_the_lower_address_is_first_and_slashes_are_shared_alike() -> None:
+    assert TopK(k=2).split(100, 10, [4, 4, 2, -9], PayFacts()) == [79, 29, 2, 0]
+
+
+@pytest.mark.parametrize("k", [0, -1, 129])
+def test_an_impossible_k_is_refused(k: int) -> None:
+    with pytest.raises(ConfigError, match=f"k is {k}; it must be 1 to 128"):
+        TopK(k=k)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,22 @@ from flwr_chainfl.config import require
 from flwr_chainfl.errors import ConfigError
 from flwr_chainfl.fixedpoint import WAD
 from flwr_chainfl.labels import MICRO
-from flwr_chainfl.serverapp.exchange import Standing
+
+
+_WITHOUT_MEMORY = ("mean", "majority", "peer-weighted")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a round's aggregation takes into account besides the contributions.
+
+    reputations: WAD by address, empty where none are kept; calibration: items, empty for none; contributions: what each
+    counts by what it scored, MICRO by address, empty where all count alike
+    """
+
+    reputations: Mapping[str, int] = field(default_factory=dict)
+    calibration: bytes = b""
+    contributions: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -52,7 +67,9 @@ class ConsensusRule:
     kind: ``mean``: everybody counts the same; ``majority``: one-hot majority of the hard labels; or the name of a
     label aggregation, by whose qualities participants count, times their reputation (see `labels.AGGREGATIONS`). All
     but the majority multiply by what each counts by what it scored;
-    classes: K; entropy_temperature: see `labels.reduce_entropy`; deviations: of calibration, see `labels.usable`
+    classes: K; entropy_temperature: see `labels.reduce_entropy`; deviations: of calibration, see `labels.usable`;
+    exact: whether sums are of whole numbers, so that everybody finds the same consensus to the last bit; neither sharpened
+    nor remembering, since whoever joins later must be able to form it
 
     Source: docs/protocols/soft-label.md, "Consensus".
     """
@@ -61,6 +78,7 @@ class ConsensusRule:
     classes: int
     entropy_temperature: float = 1.0
     deviations: int = 3
+    exact: bool = False
 
     def __post_init__(self) -> None:
         kinds = ("mean", *labels.AGGREGATIONS)
@@ -68,6 +86,14 @@ class ConsensusRule:
             raise ConfigError(f"consensus is {self.kind!r}; {', '.join(map(repr, kinds))} are possible")
         require("entropy_temperature", self.entropy_temperature, above=0)
         require("deviations", self.deviations, minimum=0)
+        if self.exact and self.kind not in _WITHOUT_MEMORY:
+            raise ConfigError(
+                f"consensus is {self.kind!r}, which remembers earlier rounds; miners can seal {', '.join(map(repr, _WITHOUT_MEMORY))}"
+            )
+        if self.exact and self.entropy_temperature != 1:
+            raise ConfigError(
+                f"entropy_temperature is {self.entropy_temperature}; a consensus that miners seal is of whole numbers: leave it at 1"
+            )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the parameters for the task's terms."""
@@ -75,6 +101,7 @@ class ConsensusRule:
             "kind": self.kind,
             "entropy_temperature": self.entropy_temperature,
             "deviations": self.deviations,
+            **({"exact": True} if self.exact else {}),
         }
 
     def form(
@@ -93,10 +120,11 @@ class ConsensusRule:
         usable = labels.usable(
             matrix, calibration=standing.calibration, classes=self.classes, deviations=self.deviations
         )
+        mean = labels.exact_soft_labels if self.exact else labels.weighted_soft_labels
         addresses = [address for (address, _), good in zip(reports, usable, strict=True) if good]
         if self.kind == "mean":
             counted = _contributing(dict.fromkeys(addresses, MICRO), standing)
-            formed, kept = labels.weighted_soft_labels(soft_labels, _in_order(reports, counted)), Memory()
+            formed, kept = mean(soft_labels, _in_order(reports, counted)), Memory()
         else:
             aggregated = labels.aggregate(
                 self.kind, matrix[usable], classes=self.classes, state=memory.of(addresses)
@@ -113,9 +141,14 @@ class ConsensusRule:
                     },
                     standing,
                 )
-                formed = labels.weighted_soft_labels(soft_labels, _shares(reports, addresses, counted, aggregated))
+                formed = mean(soft_labels, _shares(reports, addresses, counted, aggregated))
         sharpened = labels.reduce_entropy(formed, temperature=self.entropy_temperature)
         return Formed(sharpened, formed, {address: counted.get(address, 0) for address, _ in reports}, kept)
+
+
+def rule_of(terms: Mapping[str, Any]) -> ConsensusRule:
+    """Return the consensus rule that a task's terms name."""
+    return ConsensusRule(classes=terms["classes"], **terms["consensus"])
 
 
 def _shares(

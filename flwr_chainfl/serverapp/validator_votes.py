@@ -1,0 +1,38 @@
+"""Validators judge the workers and what the round began with: the marks that proxy votes are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from flwr_chainfl.messages import TYPE_VOTE
+from flwr_chainfl.roles import Role
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValidatorVotes:
+    """The drawn validators judge each worker's contribution and the reference; `scoring.ProxyVote` makes votes of it.
+
+    Models are judged by the validator's own evaluate function, soft labels by how far they go with those of its own model.
+    A validator that runs no evaluation and sends any numbers is paid like the others; its reputation falls where they go
+    against the outcome.
+
+    metric: name of the evaluation metric that is the mark, a share from 0 to 1, where models are judged
+
+    Source: docs/protocols/role-rotation.md, "Votes".
+    """
+
+    metric: str = "accuracy"
+
+    message_type: str = field(default=TYPE_VOTE, init=False)
+    judges_reference: bool = field(default=True, init=False)
+
+    def terms(self) -> dict[str, Any]:
+        """Return kind and parameters."""
+        return {"kind": "validator-votes", "metric": self.metric}
+
+    def assessors(self, workers: Sequence[str], roles: Mapping[str, Any]) -> list[str]:
+        """Return the drawn validators, in the order of addresses."""
+        drawn = [participant for participant, role in roles.items() if role == Role.VALIDATOR]
+        return sorted(drawn, key=lambda participant: int(participant, 16))
