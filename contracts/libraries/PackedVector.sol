@@ -40,9 +40,13 @@ library PackedVector {
     {
         if (stride > LONGEST) revert VectorTooLong(stride, LONGEST);
         result = new bytes(stride);
-        if (bits == 16) _average(data, stride, weights, result, 16, 0xffff * EVERY_32, 0x8000 * EVERY_16, 0x8000 * EVERY_32);
+        if (bits == 16) {
+            uint256 one = _one();
+            _average(data, stride, weights, result, 16, one * 0xffff * EVERY_32, one * 0x8000 * EVERY_16);
+        }
         else if (bits == 32) {
-            _average(data, stride, weights, result, 32, 0xffffffff * EVERY_64, 0x80000000 * EVERY_32, 0x8000 * EVERY_64);
+            uint256 one = _one();
+            _average(data, stride, weights, result, 32, one * 0xffffffff * EVERY_64, one * 0x80000000 * EVERY_32);
         } else if (bits == 8) _averageBytes(data, stride, weights, result);
         else revert LaneWidthUnknown(bits);
     }
@@ -68,10 +72,21 @@ library PackedVector {
         pure
         returns (int256 dot, uint256 norm)
     {
-        if (bits == 16) return _products16(vector, factors, sum);
-        if (bits == 8) return _products8(vector, factors, sum);
         if (bits == 32) return _products32(vector, factors);
-        revert LaneWidthUnknown(bits);
+        uint256 total;
+        if (bits == 16) {
+            (dot, total) = _dot16(vector, factors);
+            norm = _squares16(vector);
+        } else if (bits == 8) {
+            (dot, total) = _dot8(vector, factors);
+            norm = _squares8(vector);
+        } else {
+            revert LaneWidthUnknown(bits);
+        }
+        // Σa² = Σ(a + b)² + nb² − 2bΣ(a + b)
+        uint256 lanes = vector.length * 8 / bits;
+        dot -= sum << (bits - 1);
+        norm = norm + (lanes << 2 * (bits - 1)) - (total << bits);
     }
 
     /// @dev Lanes without sign (2^(bits−1) added) in slots twice as wide: of each word those at even places, counted from
@@ -84,10 +99,10 @@ library PackedVector {
         bytes memory result,
         uint256 width,
         uint256 mask,
-        uint256 signs,
-        uint256 halves
+        uint256 signs
     ) private pure {
         assembly ("memory-safe") {
+            let halves := mul(div(mask, sub(shl(width, 1), 1)), 0x8000)
             let firstWeight := add(weights, 0x20)
             let lastWeight := add(firstWeight, shl(5, mload(weights)))
             for { let offset := 0 } lt(offset, stride) { offset := add(offset, 0x20) } {
@@ -182,105 +197,159 @@ library PackedVector {
         }
     }
 
-    /// @dev Four lanes at a time in slots of 64 bits, without sign: Σ(a + b)g = Σag + bΣg and Σ(a + b)² = Σa² + 2bΣa + nb²,
-    ///      of which b = 2^15, Σg and Σ(a + b) are known. Lanes are squared two at a time, of which the lower coefficient
-    ///      and the highest are squares, that between them is not.
-    function _products16(bytes memory vector, bytes memory factors, int256 sum)
-        private
-        pure
-        returns (int256 dot, uint256 norm)
-    {
-        uint256 mask = 0xffff * EVERY_64;
-        uint256 signs = 0x8000 * EVERY_16;
+    /// @dev Four lanes of 16 bits at a time in slots of 64 bits, or eight of 8 bits in slots of 32; without sign, from which
+    ///      the caller takes b times the other vector's sum away, since Σ(a + b)g = Σag + bΣg.
+    /// @return dot Σ(a + b)g.
+    /// @return total Σ(a + b).
+    function _dot16(bytes memory vector, bytes memory factors) private pure returns (int256 dot, uint256 total) {
+        uint256 mask = 0xffff * EVERY_64 * _one();
+        uint256 signs = 0x8000 * EVERY_16 * _one();
         assembly ("memory-safe") {
-            let factor := add(factors, 0x20)
             let end := add(add(vector, 0x20), mload(vector))
-            let low := sub(shl(128, 1), 1)
-            let squares := 0
             let totals := 0
-            for { let at := add(vector, 0x20) } lt(at, end) { at := add(at, 0x20) } {
-                let lanes := xor(mload(at), signs)
+            factors := add(factors, 0x20)
+            for { vector := add(vector, 0x20) } lt(vector, end) { vector := add(vector, 0x20) } {
+                let lanes := xor(mload(vector), signs)
 
                 let some := and(lanes, mask)
-                dot := add(dot, mul(some, mload(factor)))
                 totals := add(totals, some)
-                let half := and(some, low)
-                squares := add(squares, mul(half, half))
-                half := shr(128, some)
-                squares := add(squares, mul(half, half))
+                dot := add(dot, mul(some, mload(factors)))
 
                 some := and(shr(16, lanes), mask)
-                dot := add(dot, mul(some, mload(add(factor, 0x20))))
                 totals := add(totals, some)
-                half := and(some, low)
-                squares := add(squares, mul(half, half))
-                half := shr(128, some)
-                squares := add(squares, mul(half, half))
+                dot := add(dot, mul(some, mload(add(factors, 0x20))))
 
                 some := and(shr(32, lanes), mask)
-                dot := add(dot, mul(some, mload(add(factor, 0x40))))
                 totals := add(totals, some)
-                half := and(some, low)
-                squares := add(squares, mul(half, half))
-                half := shr(128, some)
-                squares := add(squares, mul(half, half))
+                dot := add(dot, mul(some, mload(add(factors, 0x40))))
 
                 some := and(shr(48, lanes), mask)
-                dot := add(dot, mul(some, mload(add(factor, 0x60))))
                 totals := add(totals, some)
-                half := and(some, low)
-                squares := add(squares, mul(half, half))
-                half := shr(128, some)
-                squares := add(squares, mul(half, half))
+                dot := add(dot, mul(some, mload(add(factors, 0x60))))
 
-                factor := add(factor, 0x80)
+                factors := add(factors, 0x80)
             }
             // The highest coefficient, rounded, since those below it may add up to less than nothing.
-            dot := sub(sar(192, add(dot, shl(191, 1))), shl(15, sum))
-            let total := 0
+            dot := sar(192, add(dot, shl(191, 1)))
             for {} totals { totals := shr(64, totals) } { total := add(total, and(totals, 0xffffffffffffffff)) }
-            norm := add(and(squares, 0xffffffffffffffff), shr(128, squares))
-            norm := sub(add(norm, shl(30, shl(2, shr(3, mload(vector))))), shl(16, total))
         }
     }
 
-    /// @dev As for 16 bits, with eight lanes in slots of 32 bits, and b = 2^7. Lanes are squared in sets at the slots
-    ///      0, 1, 3; then 2, 4, 5, which are 0, 2, 3 once they are moved down; then 6, 7, which are 0, 1.
-    function _products8(bytes memory vector, bytes memory factors, int256 sum)
-        private
-        pure
-        returns (int256 dot, uint256 norm)
-    {
+    function _dot8(bytes memory vector, bytes memory factors) private pure returns (int256 dot, uint256 total) {
+        uint256 mask = 0xff * EVERY_32 * _one();
+        uint256 signs = 0x80 * EVERY_8 * _one();
         assembly ("memory-safe") {
-            function fold(word) -> total {
-                for {} word { word := shr(32, word) } { total := add(total, and(word, 0xffffffff)) }
-            }
-            let factor := add(factors, 0x20)
             let end := add(add(vector, 0x20), mload(vector))
-            let mask := mul(0xff, EVERY_32)
-            let signs := mul(0x80, EVERY_8)
-            let lower := 0 // squares in the slots 0, 2, 6
-            let upper := 0 // squares in the slots 0, 4, 6
             let totals := 0
-            for { let at := add(vector, 0x20) } lt(at, end) { at := add(at, 0x20) } {
-                let lanes := xor(mload(at), signs)
-                for { let shift := 0 } lt(shift, 32) { shift := add(shift, 8) } {
-                    let some := and(shr(shift, lanes), mask)
-                    dot := add(dot, mul(some, mload(factor)))
-                    totals := add(totals, some)
-                    let set := and(some, 0xffffffff00000000ffffffffffffffff)
-                    lower := add(lower, mul(set, set))
-                    set := and(shr(64, some), 0xffffffffffffffff00000000ffffffff)
-                    upper := add(upper, mul(set, set))
-                    set := shr(192, some)
-                    lower := add(lower, mul(set, set))
-                    factor := add(factor, 0x20)
-                }
+            factors := add(factors, 0x20)
+            for { vector := add(vector, 0x20) } lt(vector, end) { vector := add(vector, 0x20) } {
+                let lanes := xor(mload(vector), signs)
+
+                let some := and(lanes, mask)
+                totals := add(totals, some)
+                dot := add(dot, mul(some, mload(factors)))
+
+                some := and(shr(8, lanes), mask)
+                totals := add(totals, some)
+                dot := add(dot, mul(some, mload(add(factors, 0x20))))
+
+                some := and(shr(16, lanes), mask)
+                totals := add(totals, some)
+                dot := add(dot, mul(some, mload(add(factors, 0x40))))
+
+                some := and(shr(24, lanes), mask)
+                totals := add(totals, some)
+                dot := add(dot, mul(some, mload(add(factors, 0x60))))
+
+                factors := add(factors, 0x80)
             }
-            dot := sub(sar(224, add(dot, shl(223, 1))), shl(7, sum))
-            norm := add(fold(and(lower, or(shl(192, 0xffffffff), or(shl(64, 0xffffffff), 0xffffffff)))),
-                        fold(and(upper, or(shl(192, 0xffffffff), or(shl(128, 0xffffffff), 0xffffffff)))))
-            norm := sub(add(norm, shl(14, mload(vector))), shl(8, fold(totals)))
+            dot := sar(224, add(dot, shl(223, 1)))
+            for {} totals { totals := shr(32, totals) } { total := add(total, and(totals, 0xffffffff)) }
+        }
+    }
+
+    /// @dev Σ(a + b)², two lanes at a time, 64 bits from each other: the lower coefficient and the highest are squares, that
+    ///      between them is not.
+    function _squares16(bytes memory vector) private pure returns (uint256 norm) {
+        uint256 mask = 0x000000000000ffff000000000000ffff * _one();
+        uint256 signs = 0x8000 * EVERY_16 * _one();
+        assembly ("memory-safe") {
+            let end := add(add(vector, 0x20), mload(vector))
+            for { vector := add(vector, 0x20) } lt(vector, end) { vector := add(vector, 0x20) } {
+                let lanes := xor(mload(vector), signs)
+                let pair := and(lanes, mask)
+                norm := add(norm, mul(pair, pair))
+                pair := and(shr(128, lanes), mask)
+                norm := add(norm, mul(pair, pair))
+                pair := and(shr(16, lanes), mask)
+                norm := add(norm, mul(pair, pair))
+                pair := and(shr(144, lanes), mask)
+                norm := add(norm, mul(pair, pair))
+                pair := and(shr(32, lanes), mask)
+                norm := add(norm, mul(pair, pair))
+                pair := and(shr(160, lanes), mask)
+                norm := add(norm, mul(pair, pair))
+                pair := and(shr(48, lanes), mask)
+                norm := add(norm, mul(pair, pair))
+                pair := and(shr(176, lanes), mask)
+                norm := add(norm, mul(pair, pair))
+            }
+            norm := add(and(norm, 0xffffffffffffffff), shr(128, norm))
+        }
+    }
+
+    /// @dev Σ(a + b)², of eight lanes in slots of 32 bits: those at the slots 0, 1, 3; then 2, 4, 5, which are 0, 2, 3 once
+    ///      they are moved down; then 6, 7, which are 0, 1. Squares are then in the slots 0, 2, 6 and 0, 4, 6 and 0, 2.
+    function _squares8(bytes memory vector) private pure returns (uint256 norm) {
+        uint256 one = _one();
+        uint256 first = 0x000000ff00000000000000ff000000ff * one;
+        uint256 second = 0x000000ff000000ff00000000000000ff * one;
+        uint256 third = 0x000000ff000000ff * one;
+        uint256 signs = 0x80 * EVERY_8 * one;
+        assembly ("memory-safe") {
+            let end := add(add(vector, 0x20), mload(vector))
+            let upper := 0
+            for { vector := add(vector, 0x20) } lt(vector, end) { vector := add(vector, 0x20) } {
+                let lanes := xor(mload(vector), signs)
+
+                let set := and(lanes, first)
+                norm := add(norm, mul(set, set))
+                set := and(shr(64, lanes), second)
+                upper := add(upper, mul(set, set))
+                set := and(shr(192, lanes), third)
+                norm := add(norm, mul(set, set))
+
+                set := and(shr(8, lanes), first)
+                norm := add(norm, mul(set, set))
+                set := and(shr(72, lanes), second)
+                upper := add(upper, mul(set, set))
+                set := and(shr(200, lanes), third)
+                norm := add(norm, mul(set, set))
+
+                set := and(shr(16, lanes), first)
+                norm := add(norm, mul(set, set))
+                set := and(shr(80, lanes), second)
+                upper := add(upper, mul(set, set))
+                set := and(shr(208, lanes), third)
+                norm := add(norm, mul(set, set))
+
+                set := and(shr(24, lanes), first)
+                norm := add(norm, mul(set, set))
+                set := and(shr(88, lanes), second)
+                upper := add(upper, mul(set, set))
+                set := and(shr(216, lanes), third)
+                norm := add(norm, mul(set, set))
+            }
+            let slot := 0xffffffff
+            norm := add(add(and(norm, slot), and(shr(64, norm), slot)), and(shr(192, norm), slot))
+            norm := add(norm, add(add(and(upper, slot), and(shr(128, upper), slot)), and(shr(192, upper), slot)))
+        }
+    }
+
+    /// @dev 1, without the optimizer's knowing it: it would copy constants of 32 bytes out of the code at every use.
+    function _one() private pure returns (uint256 one) {
+        assembly ("memory-safe") {
+            one := iszero(iszero(mload(0x40)))
         }
     }
 
