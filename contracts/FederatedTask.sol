@@ -11,7 +11,6 @@ import {IReputation} from "./interfaces/IReputation.sol";
 import {ISchedule} from "./interfaces/ISchedule.sol";
 import {IScorer} from "./interfaces/IScorer.sol";
 import {Draws} from "./libraries/Draws.sol";
-import {Assessment} from "./task/Assessment.sol";
 import {Settlement} from "./task/Settlement.sol";
 import {TaskState} from "./task/TaskState.sol";
 
@@ -37,7 +36,6 @@ contract FederatedTask is TaskState {
     /// @dev A round needs one of each role.
     uint256 private constant FEWEST_WITH_ROLES = 3;
 
-    address private immutable _assessment;
     address private immutable _settlement;
 
     constructor(Settings memory s) TaskState(_fixed(s)) {
@@ -60,9 +58,7 @@ contract FederatedTask is TaskState {
             _atMost("sealSeconds", s.sealSeconds, 0); // nobody attests
         }
         _settings = s;
-        Fixed memory fixed_ = Fixed(token, scorer, schedule, _admission, _randomness, requester, formula);
-        _assessment = address(new Assessment(fixed_));
-        _settlement = address(new Settlement(fixed_));
+        _settlement = address(new Settlement(Fixed(token, scorer, schedule, _admission, _randomness, requester, formula)));
     }
 
     /// @notice Fund the task and open it for joining.
@@ -302,27 +298,27 @@ contract FederatedTask is TaskState {
 
     /// @notice See `Assessment`.
     function submitScore(uint32, address[] calldata, uint256[] calldata) external {
-        _run(_assessment);
+        _run();
     }
 
     /// @notice See `Assessment`.
     function submitScoreFor(uint32, ScoreRequest[] calldata) external {
-        _run(_assessment);
+        _run();
     }
 
     /// @notice See `Assessment`.
     function getSubmissions() external returns (Submission[] memory) {
-        _run(_assessment);
+        _run();
     }
 
     /// @notice See `Assessment`.
     function attest(uint32, bytes32) external {
-        _run(_assessment);
+        _run();
     }
 
     /// @notice See `Assessment`.
     function attestFor(uint32, SealRequest[] calldata) external {
-        _run(_assessment);
+        _run();
     }
 
     /// @notice See `Assessment`.
@@ -335,12 +331,12 @@ contract FederatedTask is TaskState {
         bytes calldata,
         Signature calldata
     ) external {
-        _run(_assessment);
+        _run();
     }
 
     /// @notice See `Settlement`.
     function submitRoundTopK(uint32, address[] calldata, uint256) external {
-        _run(_settlement);
+        _run();
     }
 
     /// @notice See `Settlement`.
@@ -352,22 +348,22 @@ contract FederatedTask is TaskState {
         bytes calldata,
         bytes32
     ) external {
-        _run(_settlement);
+        _run();
     }
 
     /// @notice See `Settlement`.
     function revealCalibration(uint32, bytes calldata, bytes32) external {
-        _run(_settlement);
+        _run();
     }
 
     /// @notice See `Settlement`.
     function challenge(uint32) external {
-        _run(_settlement);
+        _run();
     }
 
     /// @notice See `Settlement`.
     function publishReport(uint32, address, bytes32, bytes calldata) external {
-        _run(_settlement);
+        _run();
     }
 
     /// @notice See `Settlement`.
@@ -380,7 +376,7 @@ contract FederatedTask is TaskState {
         bytes calldata,
         uint256
     ) external {
-        _run(_settlement);
+        _run();
     }
 
     /// @notice See `Settlement`.
@@ -391,17 +387,17 @@ contract FederatedTask is TaskState {
         uint256[] calldata,
         bytes calldata
     ) external {
-        _run(_settlement);
+        _run();
     }
 
     /// @notice See `Settlement`.
     function recordReputation(uint32, address[] calldata, int256[] calldata, uint256[] calldata, uint32) external {
-        _run(_settlement);
+        _run();
     }
 
     /// @notice See `Settlement`.
     function voidRound(uint32) external {
-        _run(_settlement);
+        _run();
     }
 
     /// @notice Send owners what is theirs: balances, and stakes once the task is completed. Anyone may call; the
@@ -610,7 +606,6 @@ contract FederatedTask is TaskState {
         if (miners == 0) miners = 1;
         validators = n * _settings.validators / sum;
         if (validators == 0) validators = 1;
-        // Where one of a kind is more than its share, the workers' part may be all that is left of three.
         workers = n - validators - miners;
     }
 
@@ -701,8 +696,9 @@ contract FederatedTask is TaskState {
         if (block.timestamp > r.revealDeadline) revert RevealPhaseClosed(round_, r.revealDeadline);
     }
 
-    /// @dev Run the call that came in, as it is, by a part's code.
-    function _run(address part) private {
+    /// @dev Run the call that came in, as it is, by the part's code.
+    function _run() private {
+        address part = _settlement;
         assembly ("memory-safe") {
             let data := mload(0x40)
             calldatacopy(data, 0, calldatasize())

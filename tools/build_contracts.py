@@ -82,10 +82,16 @@ def _check_size(name: str, contract: dict[str, Any]) -> None:
     size = len(contract["evm"]["deployedBytecode"]["object"]) // 2
     if size > BYTECODE_LIMIT:
         sys.exit(f"{name} has {size} bytes of code, above the limit of {BYTECODE_LIMIT} (EIP-170)")
-    creation = len(contract["evm"]["bytecode"]["object"]) // 2
+    creation = len(contract["evm"]["bytecode"]["object"]) // 2 + _argument_bytes(contract["abi"])
     if creation > CREATION_LIMIT:
         sys.exit(f"{name} takes {creation} bytes to create, above the limit of {CREATION_LIMIT} (EIP-3860)")
     print(f"{name}: {size} bytes, {creation} to create")
+
+
+def _argument_bytes(abi: list[dict[str, Any]]) -> int:
+    """Return how many bytes a constructor's arguments take, lists and texts at their least."""
+    inputs = [one for entry in abi if entry["type"] == "constructor" for one in entry["inputs"]]
+    return 32 * sum(len(one.get("components", [one])) for one in inputs)
 
 
 def _layout(contract: dict[str, Any]) -> list[tuple[Any, ...]]:

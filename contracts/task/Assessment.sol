@@ -8,15 +8,14 @@ import {TaskState} from "./TaskState.sol";
 /// @title What members say of a round: scores of its contributions, and what they add up to.
 /// @notice Judging is the validators' part, or where nobody has a role that of all workers that revealed; attesting is the
 ///         miners'. A member says each once a round; who signs two different ones can be slashed by anyone.
-/// @dev A part of `FederatedTask`, as `Settlement` is.
-contract Assessment is TaskState {
+/// @dev In one contract with `Settlement`, which is what happens next: apart, the two would share less code, and a task
+///      could not be created in one transaction (EIP-3860).
+abstract contract Assessment is TaskState {
     bytes32 private constant SCORE_TYPEHASH =
         keccak256("Score(address participant,uint32 round,address[] subjects,uint256[] scores)");
     bytes32 private constant SEAL_TYPEHASH = keccak256("Seal(address participant,uint32 round,bytes32 aggregate)");
-    uint256 private constant WAD = 1e18;
+    uint256 internal constant WAD = 1e18;
     uint256 private constant MARK_BYTES = 12;
-
-    constructor(Fixed memory f) TaskState(f) {}
 
     /// @notice Say what contributions of this round are worth, once the reveals are over.
     /// @param subjects Ascending; workers that revealed in this round, but not the caller; the task's own address for what

@@ -6,13 +6,13 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IReputation} from "../interfaces/IReputation.sol";
 import {ISchedule} from "../interfaces/ISchedule.sol";
 import {IScorer} from "../interfaces/IScorer.sol";
+import {Assessment} from "./Assessment.sol";
 import {TaskState} from "./TaskState.sol";
 
 /// @title What happens to a round once its reports are revealed: posting, disputes, computing, pay.
 /// @dev A part of `FederatedTask`, which creates it and calls it in its own place. On its own it holds no money, knows no
 ///      round and refuses everything.
-contract Settlement is TaskState {
-    uint256 private constant WAD = 1e18;
+contract Settlement is Assessment {
     /// @dev Keeps every later sum of scores far inside 256 bits.
     int256 private constant SCORE_BOUND = type(int128).max;
     /// @dev After this, a posted round that nobody could pay is given up, so that a broken schedule locks nothing.

@@ -56,6 +56,43 @@ abstract contract Signer is CommonBase {
             _sign(key, task.domainSeparator(), keccak256(abi.encode(typeHash, request.participant, round, commitment)));
     }
 
+    function _signScores(
+        FederatedTask task,
+        uint256 key,
+        uint32 round,
+        address[] memory subjects,
+        uint256[] memory scores
+    ) internal view returns (IFederatedTask.ScoreRequest memory request) {
+        request.participant = vm.addr(key);
+        (request.subjects, request.scores) = (subjects, scores);
+        bytes32 typeHash = keccak256("Score(address participant,uint32 round,address[] subjects,uint256[] scores)");
+        request.signature = _sign(
+            key,
+            task.domainSeparator(),
+            keccak256(
+                abi.encode(
+                    typeHash,
+                    request.participant,
+                    round,
+                    keccak256(abi.encodePacked(subjects)),
+                    keccak256(abi.encodePacked(scores))
+                )
+            )
+        );
+    }
+
+    function _signSeal(FederatedTask task, uint256 key, uint32 round, bytes32 aggregate)
+        internal
+        view
+        returns (IFederatedTask.SealRequest memory request)
+    {
+        request.participant = vm.addr(key);
+        request.aggregate = aggregate;
+        bytes32 typeHash = keccak256("Seal(address participant,uint32 round,bytes32 aggregate)");
+        request.signature =
+            _sign(key, task.domainSeparator(), keccak256(abi.encode(typeHash, request.participant, round, aggregate)));
+    }
+
     function _sign(uint256 key, bytes32 domain, bytes32 structHash)
         private
         pure

@@ -404,6 +404,11 @@ class Task:
         return int(self._view("round")[0])
 
     @property
+    def active_members(self) -> int:
+        """Members that have neither left nor been excluded."""
+        return int(self._view("activeMembers")[0])
+
+    @property
     def final_rounds(self) -> int:
         """Rounds 1 … final_rounds are paid or void."""
         return int(self._view("finalRounds")[0])
@@ -443,6 +448,10 @@ class Task:
             Submission(to_checksum_address(who), tuple(to_checksum_address(one) for one in subjects), tuple(scores))
             for who, subjects, scores in self._view("getSubmissions")[0]
         ]
+
+    def seal_of(self, round_number: int) -> bytes:
+        """Return the hash that a round is sealed with, 32 bytes; `NO_HASH` for none."""
+        return self.round(round_number).aggregate
 
     def submission(self, round_number: int, participant: str) -> bytes:
         """Return a commitment, its lowest bit 0; after the reveal the payload hash, its lowest bit 1."""

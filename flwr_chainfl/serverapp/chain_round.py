@@ -244,7 +244,7 @@ class ChainRound:
             return {}
         given = {
             one.participant: dict(zip(one.subjects, one.scores, strict=True))
-            for one in self.relay.task.submissions(self.log.ledger_round)
+            for one in self.relay.task.submissions()
         }
         self.log.marks = {
             assessor: {subject: str(score) for subject, score in marks.items()} for assessor, marks in given.items()
@@ -381,8 +381,7 @@ class ChainRound:
         """
         if not isinstance(self.roles, Rotation):
             return {}
-        active = sum(self.relay.task.member(address).active for address in self.book.members())
-        self.roles.counts(active)
+        self.roles.counts(self.relay.task.active_members)
         return self.relay.task.roles_of(number)
 
     def _others(self) -> list[str]:

@@ -23,6 +23,7 @@ from flwr_chainfl.ledger import NOBODY, Ledger, Registry, Settings
 from flwr_chainfl.messages import RoundTerms, write_terms
 from flwr_chainfl.record import RunRecord, earnings_table, write_plots
 from flwr_chainfl.rewards import Proportional, Schedule
+from flwr_chainfl.roles import Everyone, Rotation
 from flwr_chainfl.scoring import Scorer, Weighting
 from flwr_chainfl.serverapp.assessment import Assessment
 from flwr_chainfl.serverapp.book import Book
@@ -76,6 +77,9 @@ class ChainStrategy(Strategy):
         num-examples are scaled. Default: no difference.
     schedule : Schedule, optional
         How a round's budget splits. Default: in proportion to the positive scores.
+    roles : Rotation or Everyone, optional
+        Who contributes, judges and attests; `Rotation()` draws workers, validators and miners anew for each round. Default:
+        everybody contributes.
     assessment : Assessment, optional
         Who judges the contributions before they are scored: `PeerReview`. Default: nobody.
     num_rounds : int, optional
@@ -90,6 +94,11 @@ class ChainStrategy(Strategy):
         WAD. Scores above -slash_floor are not slashed.
     missing_slash : float
         Share of its stake that a participant loses when it commits and does not reveal.
+    most_strikes : int
+        A worker whose quality is 0 in so many of its rounds in a row is excluded: it takes part in no later round, and has its
+        stake back when it leaves. 0: nobody is.
+    streak_cap : int
+        Up to so many rounds in a row that a participant earned in are counted for schedules such as `Consistency`; 0: none.
     settlement : str
         ``optimistic``: scores are posted, and the contract computes them when somebody challenges; ``onchain``: the
         contract computes them in every round, from reports that are published on chain.
@@ -140,6 +149,7 @@ class ChainStrategy(Strategy):
         scorer: Scorer,
         weighting: Weighting | None = None,
         schedule: Schedule | None = None,
+        roles: Rotation | Everyone | None = None,
         assessment: Assessment | None = None,
         num_rounds: int | None = None,
         reward_per_round: int = 1000 * WAD,
@@ -147,6 +157,8 @@ class ChainStrategy(Strategy):
         bond: int = 50 * WAD,
         slash_floor: int = 0,
         missing_slash: float = 0.1,
+        most_strikes: int = 0,
+        streak_cap: int = 0,
         settlement: str = "optimistic",
         calibration_share: float = 0.02,
         reputation: Reputation | None = None,
@@ -171,6 +183,8 @@ class ChainStrategy(Strategy):
         require("bond", bond, minimum=0)
         require("slash_floor", slash_floor, minimum=0)
         require("missing_slash", missing_slash, minimum=0, maximum=1)
+        require("most_strikes", most_strikes, minimum=0, maximum=2**16 - 1)
+        require("streak_cap", streak_cap, minimum=0, maximum=2**16 - 1)
         require("node_timeout", node_timeout, above=0)
         require("phase_timeout", phase_timeout, above=0)
         if num_rounds is not None:
@@ -198,6 +212,7 @@ class ChainStrategy(Strategy):
         self.scorer = scorer
         self.weighting = weighting
         self.schedule: Schedule = schedule if schedule is not None else Proportional()
+        self.roles: Rotation | Everyone = roles if roles is not None else Everyone()
         self.assessment = assessment
         self.num_rounds = num_rounds
         self._reward_per_round = reward_per_round
@@ -205,6 +220,8 @@ class ChainStrategy(Strategy):
         self._bond = bond
         self._slash_floor = slash_floor
         self._missing_slash = missing_slash
+        self._most_strikes = most_strikes
+        self._streak_cap = streak_cap
         self._settlement = settlement
         self._calibration_share = calibration_share
         self._calibration: Calibration | None = None
@@ -266,6 +283,8 @@ class ChainStrategy(Strategy):
             exchange=self.exchange,
             scorer=self.scorer,
             assessment=self.assessment,
+            roles=self.roles,
+            expected={},
             admission=self._admission,
             weighting=self.weighting,
             calibration=self._calibration.draw() if self._calibration is not None else NO_CALIBRATION,
@@ -387,6 +406,7 @@ class ChainStrategy(Strategy):
         token = self._fund(ledger)
         registry = self._open_registry(ledger)
         source = ledger.randomness(self._randomness) if self._randomness is not None else None
+        workers, validators, miners = self.roles.as_shares()
         settings = Settings(
             token=token,
             scorer=ledger.deploy(self.scorer.contract, self.scorer.arguments),
@@ -407,6 +427,13 @@ class ChainStrategy(Strategy):
             reputation=registry.address if registry is not None else NOBODY,
             admission=ledger.deploy(self._admission.contract, self._admission.arguments) if self._admission else NOBODY,
             randomness=source.address if source is not None else NOBODY,
+            assess_seconds=self._deadlines.assess if self.assessment is not None else 0,
+            seal_seconds=self._deadlines.seal if miners else 0,
+            workers=workers,
+            validators=validators,
+            miners=miners,
+            most_strikes=self._most_strikes,
+            streak_cap=self._streak_cap,
         )
         relay = Relay(ledger, ledger.deploy_task(settings), token=token)
         if registry is not None:

@@ -12,7 +12,7 @@ from flwr_chainfl.ledger import Ledger
 from flwr_chainfl.scoring import CorrelatedAgreement, Facts, OutputAgreement, Scored, Scorer
 
 from .conftest import Twin
-from .test_weighted_scorer import NOTHING_STORED, _store
+from .test_weighted_scorer import NOTHING_STORED, store_report
 
 SEEDS = st.binary(min_size=32, max_size=32)
 
@@ -89,7 +89,7 @@ def _resumed(twin: Twin, game: Game, pointers: list[str], works: list[int]) -> S
 def test_stored_reports_score_alike_however_the_work_is_cut(
     ledger: Ledger, twin: Twin, game: Game, works: list[int]
 ) -> None:
-    pointers = [_store(ledger, report) for report in game.reports]
+    pointers = [store_report(ledger, report) for report in game.reports]
     expected = game.scorer.score(game.reports, game.facts)
     assert _resumed(twin, game, pointers, works) == expected
     assert _resumed(twin, game, pointers, [10**9]) == expected
