@@ -11,17 +11,28 @@ from typing import Any
 
 from flwr_chainfl.admission import AllowList, Invitations, read_list
 from flwr_chainfl.consensus import Memory, Standing, rule_of
-from flwr_chainfl.crypto import keccak256, payload_hash, round_seed, salts_entropy
+from flwr_chainfl.crypto import (
+    EnvelopeContext,
+    envelope_readers,
+    keccak256,
+    payload_hash,
+    round_seed,
+    salts_entropy,
+)
 from flwr_chainfl.errors import ChainFLError
 from flwr_chainfl.fixedpoint import WAD
 from flwr_chainfl.labels import LabelFormat, hard_labels
 from flwr_chainfl.ledger import NOBODY, Ledger, Registry, Task, TaskStatus
 from flwr_chainfl.ledger.accounting import conservation
+from flwr_chainfl.ledger.task import roles_in_order
 from flwr_chainfl.messages import SOFT_LABELS
 from flwr_chainfl.record import read_run
 from flwr_chainfl.reputation import reputation
 from flwr_chainfl.rewards import PayFacts, Schedule, schedule_of
-from flwr_chainfl.scoring import Facts, Scored, Scorer, scorer_of, weighting_of
+from flwr_chainfl.roles import Role, Rotation
+from flwr_chainfl.roster import Roster
+from flwr_chainfl.scoring import Facts, RoleReward, Scored, Scorer, marks_of, scorer_of, weighting_of
+from flwr_chainfl.sealing import Entered, next_state
 from flwr_chainfl.serverapp.book import mean_text
 from flwr_chainfl.signals import Signals
 from flwr_chainfl.storage import FolderStore, Store, address, digest, open_store
@@ -54,10 +65,20 @@ class _Settled:
     receipts: dict[str, Entry] = field(default_factory=dict)
     stakes: dict[str, int] = field(default_factory=dict)  # before the round's own slashes
     samples: dict[str, int] = field(default_factory=dict)
+    roles: dict[str, Role] = field(default_factory=dict)
+    active: list[str] = field(default_factory=list)  # members at the opening, by position
+    marks: dict[str, dict[str, int]] = field(default_factory=dict)
+    attested: dict[str, bytes] = field(default_factory=dict)
+    aggregate: bytes = b""  # that it was sealed with
     calibration: bytes = b""  # the items that were opened
     seed: bytes = b""
     is_void: bool = False
     block: int = 0  # in which it was opened
+
+    @property
+    def participants(self) -> list[str]:
+        """Who took part, ascending by address."""
+        return sorted({*self.reveals, *self.marks, *self.attested}, key=lambda one: int(one, 16))
 
 
 def audit(run_directory: str | Path, *, store: Store | None = None) -> list[Difference]:
@@ -100,6 +121,7 @@ class _Audit:
         self._scores: defaultdict[str, list[int]] = defaultdict(list)
         self._qualities: defaultdict[str, list[int]] = defaultdict(list)
         self._memory = Memory()
+        self._sealed: str | None = None  # CID of what the newest sealed round came to
         self._terms: Entry = json.loads(store.get(self._terms_cid()))
         self._scorer: Scorer = scorer_of(**self._terms["scorer"])
         self._weighting = weighting_of(self._terms["weighting"])
@@ -120,6 +142,7 @@ class _Audit:
             elif number not in self._settled:
                 yield Difference(where, "an entry in run.json", "no such round on the ledger")
             else:
+                yield from self._compare_roles(number, by_number[number], self._settled[number])
                 yield from self._compare_round(where, by_number[number], self._settled[number])
         yield from self._compare_totals()
 
@@ -132,12 +155,27 @@ class _Audit:
         stakes: dict[str, int] = {}
         samples: dict[str, int] = {}
         opened = self._task.opening_blocks()
+        roster = Roster()
         for name, a in self._events:
+            roster.take(name, a)
             if name == "ParticipantJoined":
                 stakes[a["participant"]], samples[a["participant"]] = a["stake"], a["samples"]
             elif name == "RoundOpened":
                 settled[a["round"]].budget = a["budget"] + a["forfeits"]
                 settled[a["round"]].block = opened[a["round"]]
+            elif name == "RolesDrawn":
+                settled[a["round"]].roles = roles_in_order(a["order"], a["workers"], a["validators"])
+                settled[a["round"]].active = roster.active
+            elif name == "ScoresSubmitted":
+                settled[a["round"]].marks[a["participant"]] = dict(zip(a["subjects"], a["scores"], strict=True))
+                settled[a["round"]].samples[a["participant"]] = samples[a["participant"]]
+            elif name == "Attested":
+                settled[a["round"]].attested[a["participant"]] = a["aggregate"]
+                settled[a["round"]].samples[a["participant"]] = samples[a["participant"]]
+            elif name == "RoundSealed":
+                settled[a["round"]].aggregate = a["aggregate"]
+            elif name == "EquivocationSlashed":
+                stakes[a["participant"]] -= a["amount"]
             elif name == "RoundVoided":
                 settled[a["round"]].is_void = True
             elif name == "CalibrationRevealed":
@@ -166,6 +204,27 @@ class _Audit:
         return round_seed(
             chain_id=self._ledger.chain.chain_id, task=self._task.address, round_number=round_number,
             entropy=salts_entropy(salts), word=word,
+        )
+
+    def _compare_roles(self, number: int, entry: Entry, settled: _Settled) -> Iterator[Difference]:
+        """Draw the roles again, from the seed of the round before."""
+        where = f"round {number}"
+        recorded = {participant: role.name.lower() for participant, role in settled.roles.items()}
+        yield from _differ(f"{where}, roles", entry.get("roles", {}), recorded)
+        workers, validators, miners = self._settings.workers, self._settings.validators, self._settings.miners
+        if not self._settings.has_roles:
+            return
+        before = self._settled.get(number - 1)
+        salts = {p: revealed["salt"] for p, revealed in before.reveals.items()} if before is not None else {}
+        seed = before.seed if before is not None and not before.is_void else self._wordless(number - 1, salts)
+        rotation = Rotation(workers=workers, validators=validators, miners=miners)
+        drawn = rotation.draw(settled.active, seed)
+        yield from _differ(f"{where}, roles on the ledger", sorted(settled.roles.items()), sorted(drawn.items()))
+
+    def _wordless(self, number: int, salts: dict[str, bytes]) -> bytes:
+        """Return the seed of a round without its random word, as a void one is taken."""
+        return round_seed(
+            chain_id=self._ledger.chain.chain_id, task=self._task.address, round_number=number, entropy=salts_entropy(salts)
         )
 
     def _compare_terms(self) -> Iterator[Difference]:
@@ -205,19 +264,22 @@ class _Audit:
             )
 
     def _compare_round(self, where: str, entry: Entry, settled: _Settled) -> Iterator[Difference]:
-        participants = sorted(settled.reveals, key=lambda a: int(a, 16))
+        participants = settled.participants
         recorded = {c["address"]: c for c in entry["contributions"]}
         yield from _differ(f"{where}, participants", sorted(recorded), sorted(participants))
         if set(recorded) != set(participants):
             return
         contents: dict[str, bytes] = {}
-        for participant in participants:
+        for participant in settled.reveals:
             yield from self._compare_report(
                 f"{where}, {participant}", recorded[participant], settled.reveals[participant], contents
             )
         reports = [bytes.fromhex(recorded[p]["report"]) for p in participants]
-        if settled.is_void and entry["seed"] is None and self._settings.randomness != NOBODY:
-            settled.seed = b""  # a word that came too late was no part of the round
+        marks = {who: {one: str(score) for one, score in given.items()} for who, given in settled.marks.items()}
+        yield from _differ(f"{where}, marks", entry.get("marks", {}), marks)
+        unsealed = self._settings.seal_seconds > 0 and not settled.aggregate
+        if settled.is_void and entry["seed"] is None and (unsealed or self._settings.randomness != NOBODY):
+            settled.seed = b""  # a word that came too late was no part of the round, and without a seal nobody is scored
         yield from _differ(f"{where}, seed", entry["seed"], settled.seed.hex() or None)
         yield from _differ(f"{where}, calibration", entry["calibration"], settled.calibration.hex() or None)
         yield from self._compare_reputations(where, recorded, settled)
@@ -225,16 +287,28 @@ class _Audit:
         scored = None
         counted: dict[str, int] = {}
         if settled.seed:
-            facts = Facts(
-                samples=[settled.samples[p] for p in participants], calibration=settled.calibration, seed=settled.seed
-            )
+            facts = self._facts(participants, settled)
             scored = self._scorer.score(reports, facts)
             counted = self._counted(exchanged, dict(zip(participants, scored.scores, strict=True)))
+        entered = exchanged
+        if isinstance(self._scorer, RoleReward):
+            good = self._scorer.accepted(reports, self._facts(participants, settled))
+            accepted = [p for p, enters in zip(participants, good, strict=True) if enters]
+            if settled.reveals:
+                yield from _differ(f"{where}, accepted", entry.get("accepted"), [p for p in accepted if p in exchanged])
+            entered = [p for p in exchanged if p in accepted]
+        contents = {p: content for p, content in contents.items() if p in entered}
+        if self._settings.seal_seconds:
+            yield from self._compare_seal(where, entry, recorded, settled, entered)
+        if unsealed:
+            exchanged = entered = []
         if self._terms["exchange"] == SOFT_LABELS:
+            exchanged = entered
             if exchanged and len(contents) == len(exchanged):
                 yield from self._compare_consensus(where, entry, recorded, contents, settled, counted)
         else:
             yield from self._compare_signals(where, entry, exchanged, recorded)
+            yield from self._compare_readers(where, entry, exchanged, recorded)
             for participant in exchanged:
                 weight = recorded[participant]["weight"]
                 yield from _differ(f"{where}, {participant}, weight", weight, counted.get(participant))
@@ -244,6 +318,49 @@ class _Audit:
         for participant in participants:
             for key, value in (("score", None), ("quality", None), ("paid", "0")):
                 yield from _differ(f"{where}, {participant}, {key}", recorded[participant][key], value)
+
+    def _facts(self, participants: Sequence[str], settled: _Settled) -> Facts:
+        """Return what the scores of a round rest on."""
+        return Facts(
+            samples=[settled.samples[p] for p in participants],
+            calibration=settled.calibration,
+            seed=settled.seed or bytes(32),
+            roles=[settled.roles[p] for p in participants] if settled.roles else (),
+            marks=marks_of(participants, settled.marks, reference=self._task.address) if settled.marks else (),
+            attested=[settled.attested.get(p) == settled.aggregate for p in participants] if settled.attested else (),
+        )
+
+    def _compare_seal(
+        self, where: str, entry: Entry, recorded: dict[str, Entry], settled: _Settled, entered: Sequence[str]
+    ) -> Iterator[Difference]:
+        """Compute what the round came to again, and compare it with what the miners sealed."""
+        sealed = entry["seal"]
+        yield from _differ(
+            f"{where}, seal", None if sealed is None else digest(sealed).hex(), settled.aggregate.hex() or None
+        )
+        if sealed is None:
+            return
+        if self._sealed is not None:
+            yield from _differ(f"{where}, reference", entry["reference"], self._sealed)
+        self._sealed = sealed
+        if self._terms["exchange"] != SOFT_LABELS and not self._terms["kept"]:
+            return
+        standing = Standing(
+            reputations={p: int(recorded[p]["reputation"]) for p in entered if recorded[p]["reputation"] is not None},
+            calibration=settled.calibration,
+        )
+        try:
+            before = self._store.get(entry["reference"]) if entry["reference"] is not None else b""
+            found = next_state(
+                self._terms,
+                [Entered(p, self._store.get(recorded[p]["content"]), bytes.fromhex(recorded[p]["report"])) for p in entered],
+                before=before,
+                standing=standing,
+            )
+        except ChainFLError as error:
+            yield Difference(f"{where}, seal", str(error), "contents that add up to it")
+            return
+        yield from _differ(f"{where}, seal on the ledger", settled.aggregate.hex(), digest(address(found)).hex())
 
     def _counted(self, exchanged: Sequence[str], scores: dict[str, int]) -> dict[str, int]:
         """Return what each contribution counts in the aggregate by what it scored."""
@@ -272,6 +389,28 @@ class _Audit:
                 continue
             found = signals.report(arrays, reference).hex()
             yield from _differ(f"{where}, {participant}, report", recorded[participant]["report"], found)
+
+    def _compare_readers(
+        self, where: str, entry: Entry, exchanged: Sequence[str], recorded: dict[str, Entry]
+    ) -> Iterator[Difference]:
+        """Check that sealed contents are there, made for this round by their owners, and open for registered keys alone."""
+        if self._terms.get("envelopes") is None:
+            return
+        known = self._ledger.keys(self._terms["envelopes"]).registered()
+        for participant in exchanged:
+            person = f"{where}, {participant}, envelope"
+            try:
+                context, key_ids = envelope_readers(self._store.get(recorded[participant]["content"]))
+            except ChainFLError as error:
+                yield Difference(person, str(error), f"the bytes of {recorded[participant]['content']}")
+                continue
+            made = EnvelopeContext(
+                chain_id=self._ledger.chain.chain_id, task=self._task.address, round_number=entry["ledger_round"],
+                owner=participant,
+            )
+            yield from _differ(f"{person}, made for", asdict(context), asdict(made))
+            strangers = [key_id.hex() for key_id in key_ids if key_id not in known]
+            yield from _differ(f"{person}, keys that nobody registered", strangers, [])
 
     def _compare_report(
         self, where: str, recorded: Entry, revealed: Entry, contents: dict[str, bytes]
@@ -364,12 +503,14 @@ class _Audit:
             paid_for = settled.receipts[participant]["quality"]
             yield from _differ(f"{where}, {participant}, quality on the ledger", str(paid_for), str(quality))
         slashes = [self._slash(score, settled.stakes[p]) for p, score in zip(participants, scores, strict=True)]
-        amounts = self._schedule.split(settled.budget, sum(slashes), scores, PayFacts())
+        amounts = self._schedule.split(settled.budget, sum(slashes), scores, PayFacts(roles=[settled.roles[p] for p in participants] if settled.roles else ()))
         for participant, score, slash, amount in zip(participants, scores, slashes, amounts, strict=True):
             receipt, entry = settled.receipts[participant], recorded[participant]
-            reveal = settled.reveals[participant]
-            tagged = int.from_bytes(payload_hash(reveal["contentDigest"], bytes.fromhex(entry["report"])), "big") | 1
             person = f"{where}, {participant}"
+            reveal = settled.reveals.get(participant)
+            tagged = 0
+            if reveal is not None:
+                tagged = int.from_bytes(payload_hash(reveal["contentDigest"], bytes.fromhex(entry["report"])), "big") | 1
             yield from _differ(f"{person}, payload hash", receipt["payloadHash"].hex(), f"{tagged:064x}")
             yield from _differ(f"{person}, formula", receipt["formula"].rstrip(b"\0").decode(), self._scorer.formula)
             for name, key, value in (("score", "score", score), ("payout", "paid", amount), ("slashed", "slashed", slash)):
@@ -394,7 +535,7 @@ class _Audit:
             elif name == "Receipt":
                 paid[a["participant"]] += a["payout"]
                 slashed[a["participant"]] += a["slashed"]
-            elif name == "MissingRevealSlashed":
+            elif name in ("MissingRevealSlashed", "EquivocationSlashed"):
                 slashed[a["participant"]] += a["amount"]
         recorded = {p["address"]: p for p in self._record["participants"]}
         yield from _differ("participants", sorted(recorded), sorted(samples))

@@ -38,6 +38,9 @@ TYPE_JOIN = "query.join"
 TYPE_DECODER = "query.decoder"
 """Message type that asks for a decoder trained on the client's data, and for its class histogram."""
 
+TYPE_KEY = "query.key"
+"""Message type that asks for the public key that contents are to be sealed for."""
+
 TYPE_REVIEW = "evaluate.review"
 """Message type that asks a worker to judge the others' contributions on its own data."""
 
@@ -155,14 +158,32 @@ class AssessmentTerms:
     """What an assessor is to judge, in a message with its subjects' contributions.
 
     subjects: checksummed addresses, ascending; the task's own stands for the reference that the round began with;
-    envelopes: of each that is sealed, empty bytes where an ArrayRecord of its address carries it; metric: the evaluation
-    metric that is the mark, from 0 to 1; calibration: items, for assessors of labels
+    envelopes: of each that is sealed, empty bytes where an ArrayRecord of its address carries it; names: of the model's
+    arrays in their order, where something is sealed; metric: the evaluation metric that is the mark, from 0 to 1;
+    calibration: items, for assessors of labels; retrained: whether the reference is what the assessor's own training makes
+    of it
     """
 
     subjects: list[str]
     envelopes: list[bytes]
+    names: list[str]
     metric: str
     calibration: bytes = b""
+    retrained: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnvelopeTerms:
+    """Whom a client is to seal its content for, and where keys are registered.
+
+    registry: address of the KeyRegistry; readers: checksummed addresses; keys, signatures: the public key of each, and its
+    signature of ``Key``; none in a message that asks for a key
+    """
+
+    registry: str
+    readers: list[str]
+    keys: list[bytes]
+    signatures: list[bytes]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,8 +195,8 @@ class SealTerms:
     workers: whose contributions came, ascending by address; of each, samples: declared when it joined; commitments: 32
     bytes, commit_signatures, salts: what was committed to and how it opens; contents, reports: what was; reputations: WAD,
     empty where none are kept
-    calibration: the round's items
-    validators: that gave marks; of each, subjects, scores: lists, JSON; score_signatures
+    known_items: the round's calibration
+    validators: that gave marks; of each, judged, marks: subjects and scores as they were signed, JSON; mark_signatures
     """
 
     rule: str
@@ -189,18 +210,19 @@ class SealTerms:
     contents: list[bytes]
     reports: list[bytes]
     reputations: list[int]
-    calibration: bytes
+    known_items: bytes
     validators: list[str]
-    subjects: str
-    scores: str
-    score_signatures: list[bytes]
+    judged: str
+    marks: str
+    mark_signatures: list[bytes]
 
 
-Terms = TypeVar("Terms", RoundTerms, ConsensusTerms, DecoderTerms, AssessmentTerms, SealTerms)
+Terms = TypeVar("Terms", RoundTerms, ConsensusTerms, DecoderTerms, AssessmentTerms, SealTerms, EnvelopeTerms)
 
 
 def write_terms(
-    config: ConfigRecord, *terms: RoundTerms | ConsensusTerms | DecoderTerms | AssessmentTerms | SealTerms
+    config: ConfigRecord,
+    *terms: RoundTerms | ConsensusTerms | DecoderTerms | AssessmentTerms | SealTerms | EnvelopeTerms,
 ) -> ConfigRecord:
     """Return a copy of a ConfigRecord with the terms' fields added."""
     merged = ConfigRecord(dict(config.items()))

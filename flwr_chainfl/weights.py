@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from flwr.app import Array, ArrayRecord
 from safetensors.numpy import load, save
@@ -21,6 +23,17 @@ def unpack_weights(data: bytes) -> ArrayRecord:
     except Exception as error:  # safetensors raises a type of its own Rust module
         raise ReportShapeError(f"{len(data)} bytes are no safetensors ({error}); send the weights again") from error
     return ArrayRecord({name: Array(array) for name, array in arrays.items()})
+
+
+def in_order(arrays: ArrayRecord, names: Iterable[str]) -> ArrayRecord:
+    """Return arrays in the order of a model's own, which safetensors does not keep and some users' functions go by.
+
+    Raises ReportShapeError when they have other names.
+    """
+    wanted = list(names)
+    if set(arrays) != set(wanted):
+        raise ReportShapeError("the arrays have other names than the global model's; use the same architecture")
+    return ArrayRecord({name: arrays[name] for name in wanted})
 
 
 def same_shapes(arrays: ArrayRecord, reference: ArrayRecord) -> None:

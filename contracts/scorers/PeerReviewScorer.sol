@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {LibSort} from "solady/src/utils/LibSort.sol";
 
 import {IScorer} from "../interfaces/IScorer.sol";
@@ -14,14 +15,18 @@ contract PeerReviewScorer is IScorer {
 
     /// @notice Overall scores from here on are paid for, lower ones are slashed; WAD.
     uint256 public immutable threshold;
-    /// @notice Whether a reviewer is as near to the medians as half of its marks are, rather than as its farthest mark.
-    bool public immutable tolerant;
+    /// @notice Share of what the model is worth that the round began with, below which a contribution is slashed, WAD; then
+    ///         a reviewer is as near to the medians as half of its marks are. 0: whatever is below the threshold is slashed,
+    ///         and a reviewer is as near as its farthest mark.
+    uint256 public immutable floor;
 
     error ThresholdOutOfRange(uint256 threshold, uint256 most);
+    error FloorOutOfRange(uint256 floor, uint256 most);
 
-    constructor(uint256 threshold_, bool tolerant_) {
+    constructor(uint256 threshold_, uint256 floor_) {
         if (threshold_ == 0 || threshold_ > WAD) revert ThresholdOutOfRange(threshold_, WAD);
-        (threshold, tolerant) = (threshold_, tolerant_);
+        if (floor_ > WAD) revert FloorOutOfRange(floor_, WAD);
+        (threshold, floor) = (threshold_, floor_);
     }
 
     /// @inheritdoc IScorer
@@ -51,32 +56,39 @@ contract PeerReviewScorer is IScorer {
         return "PeerReview/1";
     }
 
+    /// @dev What is known of each worker, in the order of the participants.
+    /// @param workers Positions among the participants.
+    /// @param reviewers Whether each gave half of the others a mark, or more.
+    /// @param worths What the others' marks of each come to, with 0 for a missing one.
+    /// @param medians The same of those that were given.
+    struct Review {
+        uint256[] workers;
+        bool[] reviewers;
+        uint256[] worths;
+        uint256[] medians;
+    }
+
     function _score(uint256 n, Facts calldata facts)
         private
         view
         returns (int256[] memory scores, uint256[] memory qualities)
     {
         (scores, qualities) = (new int256[](n), new uint256[](n));
-        uint256[] memory workers = _workers(n, facts.roles);
-        bool[] memory reviewers = _reviewers(workers, facts.marks);
-        (uint256[] memory worths, uint256[] memory medians) = _medians(workers, reviewers, facts.marks);
-        uint256[] memory nearness = _nearness(workers, reviewers, medians, facts.marks);
-        uint256 best = _largest(worths);
-        uint256 nearest = _largest(nearness);
-        if (best == 0 || nearest == 0) return (scores, qualities);
-        for (uint256 w; w < workers.length; ++w) {
-            uint256 overall;
-            if (reviewers[w]) {
-                overall = worths[w] * WAD / best;
-                uint256 near = nearness[w] * WAD / nearest;
-                if (near < overall) overall = near;
-            }
-            qualities[workers[w]] = overall;
-            scores[workers[w]] = overall >= threshold ? int256(overall) : -int256(WAD);
+        Review memory r;
+        r.workers = _workers(n, facts.roles);
+        r.reviewers = _reviewers(r.workers, facts.marks);
+        _judge(r, facts.marks);
+        uint256[] memory overalls = _overalls(r, facts.marks);
+        if (overalls.length == 0) return (scores, qualities);
+        uint256 least = _reference(n, r, facts.marks) * floor / WAD;
+        for (uint256 w; w < overalls.length; ++w) {
+            uint256 overall = overalls[w];
+            qualities[r.workers[w]] = overall;
+            if (overall >= threshold) scores[r.workers[w]] = int256(overall);
+            else if (!r.reviewers[w] || floor == 0 || r.worths[w] < least) scores[r.workers[w]] = -int256(WAD);
         }
     }
 
-    /// @dev Positions of the workers among the participants.
     function _workers(uint256 n, uint8[] calldata roles) private pure returns (uint256[] memory workers) {
         workers = new uint256[](n);
         uint256 count;
@@ -88,7 +100,6 @@ contract PeerReviewScorer is IScorer {
         }
     }
 
-    /// @dev Whether each worker gave half of the others a mark, or more.
     function _reviewers(uint256[] memory workers, uint64[][] calldata marks)
         private
         pure
@@ -107,57 +118,91 @@ contract PeerReviewScorer is IScorer {
         }
     }
 
-    /// @return worths What the others' marks of each worker come to, with 0 for a missing one.
-    /// @return medians Of those that were given.
-    function _medians(uint256[] memory workers, bool[] memory reviewers, uint64[][] calldata marks)
-        private
-        pure
-        returns (uint256[] memory worths, uint256[] memory medians)
-    {
-        uint256 n = workers.length;
-        (worths, medians) = (new uint256[](n), new uint256[](n));
+    /// @dev Fill in what each contribution is worth.
+    function _judge(Review memory r, uint64[][] calldata marks) private pure {
+        uint256 n = r.workers.length;
+        (r.worths, r.medians) = (new uint256[](n), new uint256[](n));
         for (uint256 j; j < n; ++j) {
-            uint256[] memory given = new uint256[](n);
-            uint256 count;
-            uint256 missing;
-            for (uint256 i; i < n; ++i) {
-                if (i == j || !reviewers[i]) continue;
-                uint256 mark = marks[workers[i]][workers[j]];
-                if (mark == 0) ++missing;
-                else given[count++] = mark - 1;
-            }
-            medians[j] = _median(given, count);
-            for (uint256 i; i < missing; ++i) {
-                given[count++] = 0;
-            }
-            worths[j] = _median(given, count);
+            (uint256[] memory given, uint256 missing) = _given(r, marks, j);
+            r.medians[j] = _median(given);
+            r.worths[j] = missing == 0 ? r.medians[j] : _median(_withZeros(given, missing));
         }
     }
 
-    /// @dev How near each reviewer's marks are to the medians.
-    function _nearness(
-        uint256[] memory workers,
-        bool[] memory reviewers,
-        uint256[] memory medians,
-        uint64[][] calldata marks
-    ) private view returns (uint256[] memory nearness) {
-        uint256 n = workers.length;
-        nearness = new uint256[](n);
-        uint256[] memory values = new uint256[](n);
-        for (uint256 i; i < n; ++i) {
-            if (!reviewers[i]) continue;
-            uint64[] calldata row = marks[workers[i]];
-            uint256 count;
-            uint256 least = WAD;
-            for (uint256 j; j < n; ++j) {
-                uint256 mark = row[workers[j]];
-                if (j == i || mark == 0) continue;
-                uint256 near = _near(mark - 1, medians[j]);
-                if (near < least) least = near;
-                values[count++] = near;
-            }
-            nearness[i] = tolerant ? _median(values, count) : least;
+    /// @dev The marks that others gave a worker, and how many reviewers gave none.
+    function _given(Review memory r, uint64[][] calldata marks, uint256 j)
+        private
+        pure
+        returns (uint256[] memory given, uint256 missing)
+    {
+        given = new uint256[](r.workers.length);
+        uint256 count;
+        uint256 position = r.workers[j];
+        for (uint256 i; i < r.workers.length; ++i) {
+            if (i == j || !r.reviewers[i]) continue;
+            uint256 mark = marks[r.workers[i]][position];
+            if (mark == 0) ++missing;
+            else given[count++] = mark - 1;
         }
+        assembly ("memory-safe") {
+            mstore(given, count)
+        }
+    }
+
+    function _withZeros(uint256[] memory given, uint256 missing) private pure returns (uint256[] memory all) {
+        all = new uint256[](given.length + missing);
+        for (uint256 i; i < given.length; ++i) {
+            all[i] = given[i];
+        }
+    }
+
+    /// @dev What the reviewers' marks of the model come to that the round began with; 0 for none.
+    function _reference(uint256 n, Review memory r, uint64[][] calldata marks) private pure returns (uint256) {
+        uint256[] memory given = new uint256[](r.workers.length);
+        uint256 count;
+        for (uint256 i; i < r.workers.length; ++i) {
+            if (!r.reviewers[i]) continue;
+            uint256 mark = marks[r.workers[i]][n];
+            if (mark != 0) given[count++] = mark - 1;
+        }
+        assembly ("memory-safe") {
+            mstore(given, count)
+        }
+        return _median(given);
+    }
+
+    /// @dev Each worker's overall score; empty where no contribution or no review is worth anything.
+    function _overalls(Review memory r, uint64[][] calldata marks) private view returns (uint256[] memory overalls) {
+        uint256 n = r.workers.length;
+        uint256[] memory nearness = new uint256[](n);
+        for (uint256 i; i < n; ++i) {
+            if (r.reviewers[i]) nearness[i] = _nearness(r, marks[r.workers[i]], i);
+        }
+        uint256 best = _largest(r.worths);
+        uint256 nearest = _largest(nearness);
+        if (best == 0 || nearest == 0) return overalls;
+        overalls = new uint256[](n);
+        for (uint256 i; i < n; ++i) {
+            if (r.reviewers[i]) overalls[i] = Math.min(r.worths[i] * WAD / best, nearness[i] * WAD / nearest);
+        }
+    }
+
+    /// @dev How near a reviewer's marks are to the medians: the farthest, or with a floor half of them.
+    function _nearness(Review memory r, uint64[] calldata row, uint256 i) private view returns (uint256) {
+        uint256[] memory near = new uint256[](r.workers.length);
+        uint256 count;
+        uint256 least = WAD;
+        for (uint256 j; j < r.workers.length; ++j) {
+            uint256 mark = row[r.workers[j]];
+            if (j == i || mark == 0) continue;
+            near[count] = _near(mark - 1, r.medians[j]);
+            least = Math.min(least, near[count++]);
+        }
+        if (floor == 0) return least;
+        assembly ("memory-safe") {
+            mstore(near, count)
+        }
+        return _median(near);
     }
 
     function _near(uint256 mark, uint256 median) private pure returns (uint256) {
@@ -165,21 +210,12 @@ contract PeerReviewScorer is IScorer {
         return distance >= HALF ? 0 : (HALF - distance) * WAD / (HALF + distance);
     }
 
-    /// @dev Of the first `count` values, which are put in order; 0 of none.
-    function _median(uint256[] memory values, uint256 count) private pure returns (uint256) {
+    /// @dev Puts the values in order; 0 of none.
+    function _median(uint256[] memory values) private pure returns (uint256) {
+        uint256 count = values.length;
         if (count == 0) return 0;
-        uint256[] memory ordered = values;
-        uint256 length = values.length;
-        assembly ("memory-safe") {
-            mstore(ordered, count)
-        }
-        LibSort.sort(ordered);
-        uint256 middle = count / 2;
-        uint256 median = count & 1 == 1 ? ordered[middle] : (ordered[middle - 1] + ordered[middle]) / 2;
-        assembly ("memory-safe") {
-            mstore(ordered, length)
-        }
-        return median;
+        LibSort.sort(values);
+        return count & 1 == 1 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
     }
 
     function _largest(uint256[] memory values) private pure returns (uint256 largest) {

@@ -62,8 +62,8 @@ library Shipped {
         return TopK(_create("TopK", abi.encode(k)));
     }
 
-    function peerReviewScorer(uint256 threshold, bool tolerant) internal returns (PeerReviewScorer) {
-        return PeerReviewScorer(_create("PeerReviewScorer", abi.encode(threshold, tolerant)));
+    function peerReviewScorer(uint256 threshold, uint256 floor) internal returns (PeerReviewScorer) {
+        return PeerReviewScorer(_create("PeerReviewScorer", abi.encode(threshold, floor)));
     }
 
     function peerTruthSerumScorer(uint256 classes, uint256 tasks) internal returns (PeerTruthSerumScorer) {

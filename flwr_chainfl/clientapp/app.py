@@ -15,6 +15,7 @@ from flwr_chainfl.admission import read_invitation
 from flwr_chainfl.clientapp.assessment import assess, signed_marks
 from flwr_chainfl.clientapp.contribution import Contribution, contribute, request_to_join, reveal
 from flwr_chainfl.clientapp.decoder import PrivateData, train_decoder
+from flwr_chainfl.clientapp.envelopes import offer_key, seal_for_readers
 from flwr_chainfl.clientapp.seal import attest
 from flwr_chainfl.clientapp.soft_labels import SoftLabelClient
 from flwr_chainfl.crypto import EncryptionKey, Wallet
@@ -26,11 +27,13 @@ from flwr_chainfl.messages import (
     STATE_RECORD,
     TYPE_DECODER,
     TYPE_JOIN,
+    TYPE_KEY,
     TYPE_REVEAL,
     WEIGHTS,
     AssessmentTerms,
     ConsensusTerms,
     DecoderTerms,
+    EnvelopeTerms,
     RoundTerms,
     SealTerms,
     only_metrics,
@@ -138,13 +141,17 @@ class ChainClientApp(ClientApp):
             return Message(self._join(context, terms), reply_to=message)
         key, config = configs[0]
         consensus = read_terms(ConsensusTerms, config)
-        assessment, sealing = read_terms(AssessmentTerms, config), read_terms(SealTerms, config)
+        assessment, seal = read_terms(AssessmentTerms, config), read_terms(SealTerms, config)
+        envelopes = read_terms(EnvelopeTerms, config)
+        if message.metadata.message_type == TYPE_KEY and envelopes is not None:
+            wallet, own_key = self._wallet(context, terms), self._encryption_key(context, terms)
+            return Message(offer_key(wallet, own_key, terms, envelopes), reply_to=message)
         message.content[key] = without_terms(config)
         category = message.metadata.message_type.split(".")[0]
         if category == "train":
-            return self._train(message, context, terms, consensus)
-        if sealing is not None:
-            attested = _once("seal", context, terms, lambda: attest(self._wallet(context, terms), terms, sealing))
+            return self._train(message, context, terms, consensus, envelopes)
+        if seal is not None:
+            attested = _once("seal", context, terms, lambda: attest(self._wallet(context, terms), terms, seal))
             return Message(attested, reply_to=message)
         if assessment is not None:
             marks = _once("score", context, terms, lambda: self._assess(message, context, terms, assessment, consensus))
@@ -179,7 +186,12 @@ class ChainClientApp(ClientApp):
         return RecordDict({REPLY_RECORD: record})
 
     def _train(
-        self, message: Message, context: Context, terms: RoundTerms, consensus: ConsensusTerms | None
+        self,
+        message: Message,
+        context: Context,
+        terms: RoundTerms,
+        consensus: ConsensusTerms | None,
+        envelopes: EnvelopeTerms | None,
     ) -> Message:
         wallet = self._wallet(context, terms)
         if terms.exchange == WEIGHTS:
@@ -197,11 +209,17 @@ class ChainClientApp(ClientApp):
                 if reference is None:
                     raise ReportError(f"the server's message has no ArrayRecord {terms.arrays_key!r} to compare with")
                 report = Signals(tasks=terms.signal_tasks, levels=terms.signal_levels).report(arrays[0], reference)
+            seconds = 0.0
+            if envelopes is not None:
+                content, seconds = seal_for_readers(content, wallet.address, terms, envelopes)
+                del reply.content[next(iter(reply.content.array_records))]
+            later = terms.clipped or envelopes is not None
             contribution = Contribution(
-                cid=address(content), report=report, samples=samples, sent=content if terms.clipped else b"",
+                cid=address(content), report=report, samples=samples, sent=content if later else b"",
+                sealing_seconds=seconds,
             )
-            # A salt that seeds random draws stays secret until all have committed.
-            reveal_now = not terms.clipped and not terms.signal_levels
+            # A salt that seeds random draws stays secret until all have committed, and so does what others could copy.
+            reveal_now = not later and not terms.signal_levels
         else:
             if consensus is None:
                 raise ReportError("the server's message carries no consensus terms; use the same flwr-chainfl version")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping
 
 from flwr.app import ArrayRecord, ConfigRecord, Context, Message, RecordDict
@@ -12,7 +13,7 @@ from flwr_chainfl.crypto import Domain, EncryptionKey, EnvelopeContext, TypedDat
 from flwr_chainfl.errors import ChainFLError, ReportError
 from flwr_chainfl.fixedpoint import to_wad
 from flwr_chainfl.messages import REPLY_RECORD, AssessmentTerms, RoundTerms, only_metrics
-from flwr_chainfl.weights import unpack_weights
+from flwr_chainfl.weights import in_order, unpack_weights
 
 log = logging.getLogger("flwr")
 
@@ -40,10 +41,20 @@ def assess(
     (name, config), *_ = message.content.config_records.items()
     marks: dict[str, int] = {}
     failure: Exception | None = None
-    for subject, arrays in _contributions(message.content, terms, wanted, key):
+    began = time.perf_counter()
+    contributions = dict(_contributions(message.content, terms, wanted, key))
+    opening = time.perf_counter() - began
+    asked = message.metadata.message_type
+    for subject, arrays in contributions.items():
         if isinstance(arrays, Exception):
             failure = arrays
             continue
+        if wanted.retrained and subject == terms.task:
+            trained = _retrained(call, message, context, arrays, terms, name)
+            if trained is None:
+                failure = ReportError("the train function failed on the reference")
+                continue
+            arrays = trained
         message.metadata.message_type = "evaluate"
         message.content = RecordDict({terms.arrays_key: arrays, name: ConfigRecord(dict(config.items()))})
         try:
@@ -56,13 +67,19 @@ def assess(
             failure = ReportError(reply.error.reason)
             continue
         marks[subject] = _mark(reply, wanted.metric)
+    message.metadata.message_type = asked
     if not marks:
         raise ReportError(f"none of {len(wanted.subjects)} contributions could be judged; the last error: {failure}")
-    return signed_marks(wallet, terms, marks)
+    return signed_marks(wallet, terms, marks, opening_seconds=opening if any(wanted.envelopes) else 0.0)
 
 
-def signed_marks(wallet: Wallet, terms: RoundTerms, marks: Mapping[str, int]) -> RecordDict:
-    """Return marks with a signature over all of them; marks: WAD by subject, ascending by address."""
+def signed_marks(
+    wallet: Wallet, terms: RoundTerms, marks: Mapping[str, int], *, opening_seconds: float = 0.0
+) -> RecordDict:
+    """Return marks with a signature over all of them.
+
+    marks: WAD by subject, ascending by address; opening_seconds: what opening envelopes took
+    """
     statement = {
         "participant": wallet.address,
         "round": terms.round_number,
@@ -78,9 +95,23 @@ def signed_marks(wallet: Wallet, terms: RoundTerms, marks: Mapping[str, int]) ->
             "subjects": list(marks),
             "scores": list(marks.values()),
             "signature": signature.to_bytes(),
+            "opening-seconds": opening_seconds,
         }
     )
     return RecordDict({REPLY_RECORD: record})
+
+
+def _retrained(
+    call: Call, message: Message, context: Context, arrays: ArrayRecord, terms: RoundTerms, name: str
+) -> ArrayRecord | None:
+    """Return what the user's train function makes of a model; None where it fails."""
+    config = message.content.config_records[name]
+    message.metadata.message_type = "train"
+    message.content = RecordDict({terms.arrays_key: arrays, name: ConfigRecord(dict(config.items()))})
+    reply = call(message, context)
+    if reply.has_error() or len(reply.content.array_records) != 1:
+        return None
+    return next(iter(reply.content.array_records.values()))
 
 
 def _contributions(
@@ -103,7 +134,7 @@ def _contributions(
                 ),
                 key=key(),
             )
-            yield subject, unpack_weights(opened)
+            yield subject, in_order(unpack_weights(opened), wanted.names)
         except ChainFLError as error:
             log.warning("The contribution of %s cannot be opened: %s", subject, error)
             yield subject, error

@@ -18,7 +18,7 @@ class Contribution:
 
     cid: address of what is exchanged, in the form that is stored; report: the part that is scored;
     samples: local examples behind it; sent: what travels of it with the reveal, empty where the reply carries it
-    already; reference: what `sent` is coded against
+    already; reference: what `sent` is coded against; sealing_seconds: that sealing took
     """
 
     cid: str
@@ -26,6 +26,7 @@ class Contribution:
     samples: int
     sent: bytes
     reference: str = REFERENCE_NONE
+    sealing_seconds: float = 0.0
 
 
 def contribute(
@@ -66,6 +67,7 @@ def contribute(
     record["address"] = participant
     record["commitment"] = committed
     record["signature"] = wallet.sign(TypedData(domain=domain, primary="Commit", message=statement)).to_bytes()
+    record["sealing-seconds"] = contribution.sealing_seconds
     if reveal_now:
         record["salt"] = salt
         if contribution.sent:

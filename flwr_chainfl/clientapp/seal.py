@@ -34,7 +34,7 @@ def attest(wallet: Wallet, terms: RoundTerms, wanted: SealTerms) -> RecordDict:
     accepted = _tally(entries, given, terms, wanted)
     standing = Standing(
         reputations=dict(zip(wanted.workers, wanted.reputations, strict=True)) if wanted.reputations else {},
-        calibration=wanted.calibration,
+        calibration=wanted.known_items,
     )
     entered = [entry for entry in entries if entry.address in accepted]
     found = digest(address(next_state(rule, entered, before=wanted.before, standing=standing)))
@@ -75,7 +75,7 @@ def _checked_worker(index: int, rule: dict[str, Any], domain: Domain, terms: Rou
 
 def _checked_votes(domain: Domain, terms: RoundTerms, wanted: SealTerms) -> Iterable[tuple[str, dict[str, int]]]:
     """Give each validator with its marks, checking its signature over all of them."""
-    marks = zip(json.loads(wanted.subjects), json.loads(wanted.scores), wanted.score_signatures, strict=True)
+    marks = zip(json.loads(wanted.judged), json.loads(wanted.marks), wanted.mark_signatures, strict=True)
     for validator, (subjects, scores, signature) in zip(wanted.validators, marks, strict=True):
         statement = {"participant": validator, "round": terms.round_number, "subjects": subjects, "scores": scores}
         _require_signed(TypedData(domain=domain, primary="Score", message=statement), signature, validator)

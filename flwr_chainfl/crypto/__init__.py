@@ -2,7 +2,14 @@
 
 from flwr_chainfl.crypto.commitment import calibration_commitment, commitment, keccak256, payload_hash
 from flwr_chainfl.crypto.encryption_key import SCHEMES, EncryptionKey, PublicKey
-from flwr_chainfl.crypto.envelope import EnvelopeContext, seal, seal_bytes, unseal, unseal_bytes
+from flwr_chainfl.crypto.envelope import (
+    EnvelopeContext,
+    envelope_readers,
+    seal,
+    seal_bytes,
+    unseal,
+    unseal_bytes,
+)
 from flwr_chainfl.crypto.key_file import PASSWORD_VARIABLE
 from flwr_chainfl.crypto.randomness import round_seed, salts_entropy
 from flwr_chainfl.crypto.typed_data import Domain, Signature, TypedData, recover
@@ -22,6 +29,7 @@ __all__ = [
     "Wallet",
     "calibration_commitment",
     "commitment",
+    "envelope_readers",
     "keccak256",
     "payload_hash",
     "recover",

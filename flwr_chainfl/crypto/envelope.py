@@ -33,7 +33,7 @@ import secrets
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
@@ -165,11 +165,53 @@ def unseal_bytes(envelope: bytes, *, context: EnvelopeContext, key: EncryptionKe
     return target.getvalue()
 
 
+def envelope_readers(envelope: bytes) -> tuple[EnvelopeContext, list[bytes]]:
+    """Return what everybody sees of an envelope: what it was made for and by whom, and the key ids of who can open it.
+
+    Raises EnvelopeFormatError, EnvelopeTamperedError.
+    """
+    source = io.BytesIO(envelope)
+    found, _, _, count = _read_fixed(_read(source, _FIXED.size))
+    key_ids = []
+    for _ in range(count):
+        key_id, _, _ = _read_recipient(source)
+        key_ids.append(key_id)
+    chain_id, task, round_number, owner = found
+    context = EnvelopeContext(
+        chain_id=chain_id, task=to_checksum_address(task), round_number=round_number, owner=to_checksum_address(owner)
+    )
+    return context, key_ids
+
+
 def _read_header(
     source: BinaryIO, context: EnvelopeContext, key: EncryptionKey
 ) -> tuple[bytes, bytes, int, bytes]:
     """Return the header, the secret wrapped for this key, the chunk's size, and the key commitment."""
     fixed = _read(source, _FIXED.size)
+    found, chunk_bytes, key_commitment, count = _read_fixed(fixed)
+    if found != list(_fields(context)):
+        chain_id, task, round_number, owner = found
+        raise EnvelopeContextError(
+            f"the envelope is of round {round_number} by {to_checksum_address(owner)} for the task {to_checksum_address(task)} "
+            f"on chain {chain_id}; wanted is round {context.round_number} by {context.owner} for {context.task} on chain "
+            f"{context.chain_id}: ask its publisher for that one"
+        )
+    header = bytearray(fixed)
+    mine: bytes | None = None
+    for _ in range(count):
+        key_id, scheme, wrapped = _read_recipient(source)
+        header += _RECIPIENT.pack(key_id, scheme, len(wrapped)) + wrapped
+        if (key_id, scheme) == (key.public.key_id, key.public.scheme_number):
+            mine = wrapped
+    if mine is None:
+        raise RecipientError(
+            f"the envelope is sealed for {count} others, not for {key.public!r}; have its owner name this key as a recipient"
+        )
+    return bytes(header), mine, chunk_bytes, key_commitment
+
+
+def _read_fixed(fixed: bytes) -> tuple[list[Any], int, bytes, int]:
+    """Return the context's fields, the chunk's size, the key commitment, and the number of recipients."""
     if fixed[: len(_MAGIC)] != _MAGIC[: len(fixed)] or not fixed:
         raise EnvelopeFormatError(f"the bytes are no envelope (they begin with {fixed[:8].hex()!r}); seal the content")
     if len(fixed) > len(_MAGIC) and fixed[len(_MAGIC)] != _VERSION:
@@ -180,36 +222,24 @@ def _read_header(
     if len(fixed) < _FIXED.size:
         raise _cut_short()
     _, _, *found, chunk_bytes, key_commitment, count = _FIXED.unpack(fixed)
-    if found != list(_fields(context)):
-        chain_id, task, round_number, owner = found
-        raise EnvelopeContextError(
-            f"the envelope is of round {round_number} by {to_checksum_address(owner)} for the task {to_checksum_address(task)} "
-            f"on chain {chain_id}; wanted is round {context.round_number} by {context.owner} for {context.task} on chain "
-            f"{context.chain_id}: ask its publisher for that one"
-        )
     if not 1 <= chunk_bytes <= _LARGEST_CHUNK or not 1 <= count <= MAX_RECIPIENTS:
         raise EnvelopeFormatError(
             f"the envelope has {count} recipients and chunks of {chunk_bytes} bytes; 1 to {MAX_RECIPIENTS}, and 1 to "
             f"{_LARGEST_CHUNK}, are possible: fetch it again"
         )
-    header = bytearray(fixed)
-    mine: bytes | None = None
-    for _ in range(count):
-        entry = _read(source, _RECIPIENT.size)
-        if len(entry) < _RECIPIENT.size:
-            raise _cut_short()
-        key_id, scheme, length = _RECIPIENT.unpack(entry)
-        wrapped = _read(source, length)
-        if len(wrapped) < length:
-            raise _cut_short()
-        header += entry + wrapped
-        if (key_id, scheme) == (key.public.key_id, key.public.scheme_number):
-            mine = wrapped
-    if mine is None:
-        raise RecipientError(
-            f"the envelope is sealed for {count} others, not for {key.public!r}; have its owner name this key as a recipient"
-        )
-    return bytes(header), mine, chunk_bytes, key_commitment
+    return found, chunk_bytes, key_commitment, count
+
+
+def _read_recipient(source: BinaryIO) -> tuple[bytes, int, bytes]:
+    """Return a recipient's key id, scheme and wrapped secret."""
+    entry = _read(source, _RECIPIENT.size)
+    if len(entry) < _RECIPIENT.size:
+        raise _cut_short()
+    key_id, scheme, length = _RECIPIENT.unpack(entry)
+    wrapped = _read(source, length)
+    if len(wrapped) < length:
+        raise _cut_short()
+    return key_id, scheme, wrapped
 
 
 def _chunks(source: BinaryIO, size: int) -> Iterator[tuple[int, bool, bytes]]:

@@ -49,6 +49,10 @@ _TYPES: dict[str, list[dict[str, str]]] = {
         {"name": "departures", "type": "uint256"},
         {"name": "deadline", "type": "uint256"},
     ],
+    "Key": [
+        {"name": "participant", "type": "address"},
+        {"name": "keyId", "type": "bytes32"},
+    ],
     "NodeBinding": [
         {"name": "participant", "type": "address"},
         {"name": "node", "type": "uint64"},
@@ -81,7 +85,7 @@ class Domain:
 class TypedData:
     """One statement that can be signed.
 
-    primary: ``Join``, ``Commit``, ``Score``, ``Seal``, ``Permit``, ``Invitation`` or ``NodeBinding``
+    primary: ``Join``, ``Commit``, ``Score``, ``Seal``, ``Key``, ``Permit``, ``Invitation`` or ``NodeBinding``
     """
 
     domain: Domain

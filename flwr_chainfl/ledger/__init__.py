@@ -3,10 +3,19 @@
 from flwr_chainfl.ledger.average import Average, VectorSet
 from flwr_chainfl.ledger.chain import Chain, Event, Receipt
 from flwr_chainfl.ledger.gate import Gate
+from flwr_chainfl.ledger.keys import Keys, key_domain
 from flwr_chainfl.ledger.ledger import Ledger
 from flwr_chainfl.ledger.randomness import Randomness
 from flwr_chainfl.ledger.registry import Registry
-from flwr_chainfl.ledger.requests import CommitRequest, JoinRequest, Result, Reveal, ScoreRequest, SealRequest
+from flwr_chainfl.ledger.requests import (
+    CommitRequest,
+    JoinRequest,
+    KeyRequest,
+    Result,
+    Reveal,
+    ScoreRequest,
+    SealRequest,
+)
 from flwr_chainfl.ledger.task import (
     NO_HASH,
     NOBODY,
@@ -28,6 +37,8 @@ __all__ = [
     "Event",
     "Gate",
     "JoinRequest",
+    "KeyRequest",
+    "Keys",
     "Ledger",
     "Member",
     "Randomness",
@@ -44,4 +55,5 @@ __all__ = [
     "Task",
     "TaskStatus",
     "VectorSet",
+    "key_domain",
 ]

@@ -13,6 +13,7 @@ from flwr_chainfl.errors import ConfigError, ContractError, LedgerError, LedgerL
 from flwr_chainfl.ledger.abi import explained, load
 from flwr_chainfl.ledger.chain import Chain, Receipt, RpcChain
 from flwr_chainfl.ledger.gate import Gate
+from flwr_chainfl.ledger.keys import Keys
 from flwr_chainfl.ledger.randomness import Randomness
 from flwr_chainfl.ledger.registry import Registry
 from flwr_chainfl.ledger.task import Settings, Task, settings_tuple
@@ -114,6 +115,18 @@ class Ledger:
         """
         self._require_contract(address)
         return Registry(self.chain, address)
+
+    def deploy_keys(self) -> Keys:
+        """Deploy a registry of participants' keys, in which everybody enters its own."""
+        return Keys(self.chain, self.deploy("KeyRegistry"))
+
+    def keys(self, address: str) -> Keys:
+        """Return the client of a registry of keys that is there already.
+
+        Raises LedgerError when there is no contract at the address.
+        """
+        self._require_contract(address)
+        return Keys(self.chain, address)
 
     def deploy_vrf(
         self,

@@ -55,6 +55,22 @@ class CommitRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
+class KeyRequest:
+    """A participant's key for sealed contents, as it signed for it.
+
+    participant: checksummed address; key_id: 32 bytes; signature: of ``Key``
+    """
+
+    participant: str
+    key_id: bytes
+    signature: Signature
+
+    def as_tuple(self) -> tuple[Any, ...]:
+        """Return the contract's struct."""
+        return (self.participant, self.key_id, (self.signature.r, self.signature.vs))
+
+
+@dataclass(frozen=True, kw_only=True)
 class ScoreRequest:
     """What a participant says of a round's contributions.
 

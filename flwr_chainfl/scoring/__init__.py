@@ -5,7 +5,7 @@ from typing import Any
 
 from flwr_chainfl.errors import ConfigError
 from flwr_chainfl.scoring.alignment import Alignment, VectorReport
-from flwr_chainfl.scoring.contribution_weights import AboveChance, Softmax, Weighting, weighting_of
+from flwr_chainfl.scoring.contribution_weights import AboveChance, ByScore, Softmax, Weighting, weighting_of
 from flwr_chainfl.scoring.correlated_agreement import (
     CorrelatedAgreement,
     correlated_agreement,
@@ -33,9 +33,7 @@ _SCORERS: dict[str, Callable[..., Scorer]] = {
     "OutputAgreementScorer": lambda classes, tasks, peers, deviations: OutputAgreement(
         classes=int(classes), tasks=int(tasks), peers=int(peers), deviations=int(deviations)
     ),
-    "PeerReviewScorer": lambda threshold, tolerant: PeerReviewScore(
-        threshold=int(threshold), tolerant=str(tolerant) == "True"
-    ),
+    "PeerReviewScorer": lambda threshold, floor: PeerReviewScore(threshold=int(threshold), floor=int(floor)),
     "PeerTruthSerumScorer": lambda classes, tasks: PeerTruthSerum(classes=int(classes), tasks=int(tasks)),
     "RoleRewardScorer": lambda unit, gain_unit, threshold, inner=None: RoleReward(
         unit=int(unit), gain_unit=int(gain_unit), vote=ProxyVote(threshold=int(threshold)), inner=inner
@@ -64,6 +62,7 @@ def scorer_of(contract: str, arguments: Sequence[str], inner: Mapping[str, Any] 
 __all__ = [
     "AboveChance",
     "Alignment",
+    "ByScore",
     "CorrelatedAgreement",
     "Facts",
     "OutputAgreement",

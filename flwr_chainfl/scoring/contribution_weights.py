@@ -90,6 +90,26 @@ class AboveChance:
         return {"kind": "above-chance", "minimum": str(self.minimum)}
 
 
+@dataclass(frozen=True, kw_only=True)
+class ByScore:
+    """Weights in proportion to the positive scores; all alike, where no score is positive.
+
+    Source: docs/protocols/collateral.md, "The aggregate".
+
+    >>> ByScore().weights([WAD, WAD // 2, -WAD])
+    [1000000, 500000, 0]
+    """
+
+    def weights(self, scores: Sequence[int]) -> list[int]:
+        """Return MICRO times the score over the best, rounded down."""
+        best = max(scores, default=0)
+        return [MICRO if best <= 0 else max(score, 0) * MICRO // best for score in scores]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return kind and parameters."""
+        return {"kind": "by-score"}
+
+
 def weighting_of(terms: Mapping[str, Any] | None) -> Weighting | None:
     """Return the weighting that a task's terms name; None where all count alike.
 
@@ -102,4 +122,6 @@ def weighting_of(terms: Mapping[str, Any] | None) -> Weighting | None:
         return Softmax(alpha=terms["alpha"])
     if kind == "above-chance":
         return AboveChance(minimum=int(terms["minimum"]))
-    raise ConfigError(f"no weighting is called {kind!r}; 'softmax' and 'above-chance' are known")
+    if kind == "by-score":
+        return ByScore()
+    raise ConfigError(f"no weighting is called {kind!r}; 'softmax', 'above-chance' and 'by-score' are known")

@@ -18,10 +18,13 @@ _FEWEST_REVIEWS = 3
 class Reviewed:
     """What reviews came to; workers in the order of the marks.
 
-    overalls: WAD, 0 to 1; 0 of who did not review; reviewers: whether each reviewed, that is, gave half of the others or
-    more a mark; decided: whether anybody's contribution and anybody's reviews are worth something
+    worths: WAD, the median of the others' marks; reference: the same of the model that the round began with, 0 where nobody
+    judged it; overalls: WAD, 0 to 1, 0 of who did not review; reviewers: whether each reviewed, that is, gave half of the
+    others or more a mark; decided: whether anybody's contribution and anybody's reviews are worth something
     """
 
+    worths: list[int]
+    reference: int
     overalls: list[int]
     reviewers: list[bool]
     decided: bool
@@ -32,8 +35,7 @@ def peer_review(marks: Sequence[Sequence[int]], *, tolerant: bool = False) -> Re
 
     Worth is the median of the others' marks, nearness how close its marks are to such medians; each relative to the best.
 
-    marks: as in `Facts`, of n workers: 1 more than each mark in WAD, 0 for none; columns from n on and the diagonal are
-    ignored
+    marks: as in `Facts`, of n workers and the reference: 1 more than each mark in WAD, 0 for none; the diagonal is ignored
     tolerant: a reviewer is as near as half of its marks are, rather than as its farthest mark
 
     A missing mark of who did review counts as 0 in what the contribution is worth. How near a reviewer's marks are is
@@ -45,7 +47,7 @@ def peer_review(marks: Sequence[Sequence[int]], *, tolerant: bool = False) -> Re
     what a missing mark counts, are ours.
 
     >>> good, bad = 1 + 9 * WAD // 10, 1 + WAD // 10
-    >>> [o / WAD for o in peer_review([[0, good, bad], [good, 0, bad], [good, good, 0]]).overalls]
+    >>> [o / WAD for o in peer_review([[0, good, bad, 0], [good, 0, bad, 0], [good, good, 0, 0]]).overalls]
     [1.0, 1.0, 0.111111111111111111]
     """
     n = len(marks)
@@ -53,18 +55,19 @@ def peer_review(marks: Sequence[Sequence[int]], *, tolerant: bool = False) -> Re
     given = [[marks[i][j] for i in range(n) if i != j and reviewers[i]] for j in range(n)]
     worths = [_median([max(mark - 1, 0) for mark in opinions]) for opinions in given]
     medians = [_median([mark - 1 for mark in opinions if mark]) for opinions in given]
+    reference = _median([row[n] - 1 for row, reviewed in zip(marks, reviewers, strict=True) if reviewed and row[n]])
     nearness = [
         _nearness([_near(row[j] - 1, medians[j]) for j in range(n) if j != i and row[j]], tolerant) if reviewers[i] else 0
         for i, row in enumerate(marks)
     ]
     best, nearest = max(worths, default=0), max(nearness, default=0)
     if best == 0 or nearest == 0:
-        return Reviewed([0] * n, reviewers, decided=False)
+        return Reviewed(worths, reference, [0] * n, reviewers, decided=False)
     overalls = [
         min(worth * WAD // best, near * WAD // nearest) if reviewed else 0
         for worth, near, reviewed in zip(worths, nearness, reviewers, strict=True)
     ]
-    return Reviewed(overalls, reviewers, decided=True)
+    return Reviewed(worths, reference, overalls, reviewers, decided=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,25 +77,31 @@ class PeerReviewScore:
     A report's own bytes count for nothing. Who contributed and did not review is slashed as well. Where no contribution or
     nobody's reviews are worth anything, all score 0 and nobody is slashed. Only workers take part.
 
+    With a `floor`, what is slashed is measured in another way, for workers that have different classes. Then an honest model
+    can look bad to others, above all early, and an honest reviewer can be alone with what it sees. But a model that was
+    trained at all is not far worse than the one that it was trained from. So reviewers judge that one, too, and only a
+    contribution below this share of it is slashed. False marks cost no more than the pay then.
+
     What it cannot do: a majority of a contribution's reviewers that agreed on their marks decides what it is worth. Of
     three workers, each is reviewed by two, so that one that lies can cost the honest their pay and more; five stand one
     liar. Equally, half of the reviewers that leave a mark out. Nobody sees on which data somebody evaluated: who copies
     its neighbour's marks scores like its neighbour.
 
     threshold: WAD, above 0 and up to 1, of the overall score
-    tolerant: see `peer_review`; on skewed data the honest differ over single contributions, so that the strict rule
-    slashes them (docs/benchmarks.md, "Collateral")
+    floor: WAD, up to 1, of what the model is worth that the round began with; 0: every score below the threshold is slashed
 
-    Source: docs/protocols/collateral.md, "Scoring".
-    Choice: 0.7 as threshold. A slash is a score of −1, which is a tenth of the task's smallest stake.
+    Source: docs/protocols/collateral.md, "Scoring" and "Different data".
+    Choice: 0.7 as threshold. A slash is a score of −1, which is a tenth of the task's smallest stake. The floor is ours.
     """
 
     threshold: int = 7 * WAD // 10
-    tolerant: bool = False
+    floor: int = 0
 
     def __post_init__(self) -> None:
         if not 0 < self.threshold <= WAD:
             raise ConfigError(f"threshold is {self.threshold}; it must be above 0 and at most {WAD} (1.0)")
+        if not 0 <= self.floor <= WAD:
+            raise ConfigError(f"floor is {self.floor}; it must be 0 to {WAD} (1.0)")
 
     @property
     def contract(self) -> str:
@@ -100,9 +109,9 @@ class PeerReviewScore:
         return "PeerReviewScorer"
 
     @property
-    def arguments(self) -> tuple[int, bool]:
+    def arguments(self) -> tuple[int, int]:
         """The twin contract's constructor arguments."""
-        return (self.threshold, self.tolerant)
+        return (self.threshold, self.floor)
 
     @property
     def formula(self) -> str:
@@ -124,13 +133,21 @@ class PeerReviewScore:
         n = len(reports)
         workers = [i for i in range(n) if not facts.roles or facts.roles[i] == 0]
         rows = [facts.marks[i] if facts.marks else [] for i in workers]
-        reviewed = peer_review([[row[j] for j in workers] if row else [] for row in rows], tolerant=self.tolerant)
+        reviewed = peer_review([[row[j] for j in [*workers, n]] if row else [] for row in rows], tolerant=self.floor > 0)
         scores, qualities = [0] * n, [0] * n
-        for position, overall in zip(workers, reviewed.overalls, strict=True):
-            qualities[position] = overall
-            if reviewed.decided:
-                scores[position] = overall if overall >= self.threshold else -WAD
+        for w, position in enumerate(workers):
+            qualities[position] = reviewed.overalls[w]
+            scores[position] = self._score(reviewed, w)
         return Scored(scores, qualities, tuple(_notes(reviewed)))
+
+    def _score(self, reviewed: Reviewed, worker: int) -> int:
+        if not reviewed.decided:
+            return 0
+        if reviewed.overalls[worker] >= self.threshold:
+            return reviewed.overalls[worker]
+        if not reviewed.reviewers[worker] or self.floor == 0:
+            return -WAD
+        return -WAD if reviewed.worths[worker] < reviewed.reference * self.floor // WAD else 0
 
 
 def _notes(reviewed: Reviewed) -> list[tuple[str, str]]:

@@ -1,20 +1,32 @@
 """The server side: one strategy made of parts, and its presets."""
 
+from flwr_chainfl.serverapp.assessment import PeerReview
 from flwr_chainfl.serverapp.chain_strategy import ChainStrategy, Deadlines
+from flwr_chainfl.serverapp.chainfl import ChainFL
+from flwr_chainfl.serverapp.envelopes import Envelopes
+from flwr_chainfl.serverapp.fed_collateral import FedCollateral
 from flwr_chainfl.serverapp.fed_peer_prediction import FedPeerPrediction
+from flwr_chainfl.serverapp.fed_role_rotation import FedRoleRotation
 from flwr_chainfl.serverapp.fed_soft_label import FedSoftLabel
 from flwr_chainfl.serverapp.pseudo_public import PseudoPublic
 from flwr_chainfl.serverapp.selection import Reputation
 from flwr_chainfl.serverapp.soft_labels_exchange import SoftLabels
+from flwr_chainfl.serverapp.validator_votes import ValidatorVotes
 from flwr_chainfl.serverapp.weights_exchange import Weights
 
 __all__ = [
+    "ChainFL",
     "ChainStrategy",
     "Deadlines",
+    "Envelopes",
+    "FedCollateral",
     "FedPeerPrediction",
+    "FedRoleRotation",
     "FedSoftLabel",
+    "PeerReview",
     "PseudoPublic",
     "Reputation",
     "SoftLabels",
+    "ValidatorVotes",
     "Weights",
 ]

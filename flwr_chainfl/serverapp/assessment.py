@@ -45,6 +45,10 @@ class Assessment(Protocol):
     def judges_reference(self) -> bool:
         """Whether the model that the round began with is judged, too, under the task's own address."""
 
+    @property
+    def retrains_reference(self) -> bool:
+        """Whether that model is judged as each assessor's own training leaves it."""
+
     def terms(self) -> dict[str, Any]:
         """Return the assessment's part of the task's terms, for the ledger and the run record."""
 
@@ -60,7 +64,8 @@ class PeerReview:
     """Every worker whose contribution was accepted judges those of the others on its own held-out data.
 
     metric: name of the evaluation metric that is the mark, a share from 0 to 1. The data behind it should not be what the
-    worker trains on.
+    worker trains on
+    judges_reference: whether they judge the model that the round began with, too
 
     Nobody can see on which data a worker evaluates, or whether it does; see `scoring.PeerReviewScore` for what a lie costs.
 
@@ -68,13 +73,13 @@ class PeerReview:
     """
 
     metric: str = "accuracy"
-
+    judges_reference: bool = False
     message_type: str = field(default=TYPE_REVIEW, init=False)
-    judges_reference: bool = field(default=False, init=False)
+    retrains_reference: bool = field(default=False, init=False)
 
     def terms(self) -> dict[str, Any]:
         """Return kind and parameters."""
-        return {"kind": "peer-review", "metric": self.metric}
+        return {"kind": "peer-review", "metric": self.metric, "judges-reference": self.judges_reference}
 
     def assessors(self, workers: Sequence[str], roles: Mapping[str, Any]) -> list[str]:
         """Return the workers themselves."""
@@ -89,13 +94,15 @@ def assessment_message(
     judged: Mapping[str, Judged],
     reference: ArrayRecord | None,
     *,
+    names: Sequence[str] = (),
     consensus: ConsensusTerms | None = None,
     calibration: bytes = b"",
 ) -> Message | None:
     """Return what an assessor is sent, None where there is nothing for it to judge.
 
     judged: by the workers' addresses, ascending; reference: the model that the round began with, where that is judged;
-    consensus: what an assessor of labels needs of the exchange; calibration: items that count for all assessors of labels
+    names: of the model's arrays in their order, where contributions are sealed; consensus: what an assessor of labels needs
+    of the exchange; calibration: items that count for all assessors of labels
     """
     others = {address: content for address, content in judged.items() if address != assessor}
     if reference is not None:
@@ -105,8 +112,10 @@ def assessment_message(
     wanted = AssessmentTerms(
         subjects=list(others),
         envelopes=[one if isinstance(one, bytes) else b"" for one in others.values()],
+        names=list(names),
         metric=assessment.metric,
         calibration=calibration,
+        retrained=assessment.retrains_reference,
     )
     content = RecordDict({address: one for address, one in others.items() if not isinstance(one, bytes)})
     content["config"] = write_terms(ConfigRecord(), terms, wanted, *([consensus] if consensus is not None else []))

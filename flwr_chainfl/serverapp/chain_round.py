@@ -14,14 +14,32 @@ from flwr.serverapp import Grid
 from flwr_chainfl.admission import Admission
 from flwr_chainfl.consensus import Standing
 from flwr_chainfl.crypto import calibration_commitment
-from flwr_chainfl.errors import ChainFLError, CommitmentError, ReusedSaltError
-from flwr_chainfl.ledger import NO_HASH, JoinRequest, Result, Reveal, ScoreRequest, SealRequest, TaskStatus
-from flwr_chainfl.messages import TYPE_JOIN, TYPE_REVEAL, RoundTerms, only_metrics, write_terms
+from flwr_chainfl.errors import ChainFLError, CommitmentError, ContractError, ReusedSaltError
+from flwr_chainfl.ledger import (
+    NO_HASH,
+    JoinRequest,
+    KeyRequest,
+    Result,
+    Reveal,
+    ScoreRequest,
+    SealRequest,
+    TaskStatus,
+)
+from flwr_chainfl.messages import (
+    REPLY_RECORD,
+    TYPE_JOIN,
+    TYPE_KEY,
+    TYPE_REVEAL,
+    RoundTerms,
+    only_metrics,
+    write_terms,
+)
 from flwr_chainfl.roles import Everyone, Role, Rotation
 from flwr_chainfl.scoring import Facts, RoleReward, Scorer, Weighting, marks_of
 from flwr_chainfl.serverapp.assessment import Assessment, assessment_message, read_marks
 from flwr_chainfl.serverapp.book import Book
 from flwr_chainfl.serverapp.contribution import Contribution, read_contribution, read_join, read_reveal
+from flwr_chainfl.serverapp.envelopes import Reader
 from flwr_chainfl.serverapp.exchange import Aggregate, Exchange
 from flwr_chainfl.serverapp.phases import ask
 from flwr_chainfl.serverapp.relay import Opening, Relay, Revealed, address_order
@@ -65,11 +83,51 @@ class ChainRound:
     _selected: list[str] = field(default_factory=list)
     _reputations: dict[str, int] = field(default_factory=dict)
     _revealed: list[Revealed] = field(default_factory=list)
+    _acted: list[Revealed] = field(default_factory=list)
     _result: Result | None = None
     _roles: dict[str, Role] = field(default_factory=dict)
     _requests: list[ScoreRequest] = field(default_factory=list)
-    _attested: set[str] = field(default_factory=set)
+    _attested: dict[str, bool] = field(default_factory=dict)
+    _state: str = ""
     is_void: bool = field(default=False, init=False)
+
+    def meet(self, nodes: Sequence[int]) -> list[int]:
+        """Ask the nodes whose key for sealed contents is not known for it; return those whose key is on the ledger."""
+        envelopes = self.exchange.envelopes
+        if envelopes is None:
+            return list(nodes)
+        unknown = envelopes.unknown(nodes)
+        messages = [
+            Message(
+                RecordDict({"config": write_terms(ConfigRecord(), self.terms, envelopes.terms([]))}),
+                dst_node_id=node,
+                message_type=TYPE_KEY,
+            )
+            for node in unknown
+        ]
+        found: dict[int, tuple[Reader, KeyRequest]] = {}
+        with self.log.phase("keys"):
+            for reply in self._ask(messages, "no-key", "no reply to query.key in time"):
+                node = reply.metadata.src_node_id
+                try:
+                    found[node] = envelopes.read_key(reply)
+                except ChainFLError as error:
+                    self.failed("no-key", node, str(error))
+        nodes_of = {reader.address: node for node, (reader, _) in sorted(found.items(), reverse=True)}
+        requests = [found[nodes_of[address]][1] for address in sorted(nodes_of, key=address_order)]
+
+        def refused(address: str, reason: str) -> None:
+            self.failed("no-key", nodes_of[address], reason)
+
+        with self.log.phase("ledger"):
+            taken = self.relay.register_keys(envelopes.keys, requests, refused)
+        for address in taken:
+            try:
+                envelopes.admit(nodes_of[address], found[nodes_of[address]][0])
+            except ChainFLError as error:
+                self.failed("no-key", nodes_of[address], str(error))
+        unknown = envelopes.unknown(nodes)
+        return [node for node in nodes if node not in unknown]
 
     def accept(self, replies: Sequence[Message], *, asked: Sequence[int]) -> list[Contribution]:
         """Return the contributions that were committed and truly revealed, ascending by address.
@@ -86,6 +144,8 @@ class ChainRound:
                 self._check_reveal(contribution, openings)
         with self.log.phase("reveal"):
             self._ask_for_reveals([c for c in committed if not c.salt], openings)
+        if self.exchange.envelopes is not None:
+            self.log.spent("server, opening", self.exchange.envelopes.take_seconds())
         with self.log.phase("ledger"):
             return self._bring_reveals(committed, openings)
 
@@ -99,11 +159,12 @@ class ChainRound:
             self.book.node(address): address for address in self.assessment.assessors(list(judged), self._roles)
         }
         items = self.calibration.items
+        names = list(self.exchange.reference) if self.exchange.envelopes is not None else []
         messages = [
             message
             for node, address in sorted((n, a) for n, a in assessors.items() if n is not None)
             if (message := assessment_message(
-                self.assessment, self.terms, node, address, judged, reference,
+                self.assessment, self.terms, node, address, judged, reference, names=names,
                 consensus=self.exchange.consensus_terms(node), calibration=items,
             )) is not None
         ]
@@ -114,6 +175,8 @@ class ChainRound:
                 node = reply.metadata.src_node_id
                 try:
                     requests.append(read_marks(reply, self.terms, assessors[node], columns))
+                    spent = reply.content.config_records[REPLY_RECORD].get("opening-seconds")
+                    self.log.spent("clients, opening", spent)
                 except ChainFLError as error:
                     self.failed("unusable-marks", node, str(error))
         with self.log.phase("ledger"):
@@ -144,9 +207,11 @@ class ChainRound:
         standing = Standing(reputations=self._reputations, calibration=self.calibration.items)
         with self.log.phase("aggregate"):
             state = self.exchange.found(entered, standing, self.store)
-            mine = digest(self.store.put(state))
+            self._state = self.store.put(state)
+            before = self.exchange.before()
+            self.log.reference = self.store.put(before) if before else None
             wanted = seal_terms(
-                self.exchange.terms(), self.scorer.vote, self.exchange.before(), accepted,
+                self.exchange.terms(), self.scorer.vote, before, accepted,
                 [self.exchange.stored(c, self.store) for c in accepted],
                 [self.book.samples(c.address) for c in accepted], standing, self._requests,
             )
@@ -161,10 +226,11 @@ class ChainRound:
                 except ChainFLError as error:
                     self.failed("unusable-attestation", node, str(error))
         with self.log.phase("ledger"):
-            self._end_seal(mine, requests)
+            self._end_seal(requests)
 
-    def _end_seal(self, mine: bytes, requests: list[SealRequest]) -> None:
+    def _end_seal(self, requests: list[SealRequest]) -> None:
         """Bring the attestations, and see whether the ledger's round is sealed with what this server found."""
+        mine = digest(self._state)
         requests.sort(key=lambda request: address_order(request.participant))
         for request in requests:
             if request.aggregate != mine:
@@ -173,11 +239,11 @@ class ChainRound:
                     f"the miner attests 0x{request.aggregate.hex()}, the server finds 0x{mine.hex()}",
                 )
         number = self.log.ledger_round
-        self.relay.attest(number, requests, self._refusal("attestation-refused"))
-        sealed = self.relay.task.seal_of(number)
-        self._attested = {request.participant for request in requests if request.aggregate == sealed}
+        taken = set(self.relay.attest(number, requests, self._refusal("attestation-refused")))
+        sealed = self.relay.task.round(number).aggregate
+        self._attested = {one.participant: one.aggregate == sealed for one in requests if one.participant in taken}
         self.is_void = sealed != mine
-        self.log.seal = sealed.hex() if sealed != NO_HASH else None
+        self.log.seal = None if self.is_void else self._state
         if self.is_void:
             miners = sum(role == Role.MINER for role in self._roles.values())
             reason = f"{len(requests)} of {miners} miners attested, and no majority what the server finds; the round is void"
@@ -205,17 +271,18 @@ class ChainRound:
             revealed += self.relay.direct_reveals(self.log.ledger_round, [c.address for c in accepted])
             revealed.sort(key=lambda one: address_order(one.participant))
             self._revealed = revealed
+            given = self._marks()
+            reports = {one.participant: one for one in revealed}
+            acted = sorted({*reports, *given, *self._attested}, key=address_order)
+            self._acted = [reports.get(one) or Revealed(one, NO_HASH, b"") for one in acted]
             if self.is_void or (self.exchange.is_sealed and not accepted):
                 return
             seed = self.relay.seed(self.log.ledger_round)
             if seed is None:
                 self._give_up_reason()
                 return
-            given = self._marks()
-            acted = sorted({one.participant for one in revealed} | set(given) | self._attested, key=address_order)
-            reports = {one.participant: one.report for one in revealed}
             facts = self._facts(acted, given, seed=seed)
-            scored = self.scorer.score([reports.get(participant, b"") for participant in acted], facts)
+            scored = self.scorer.score([one.report for one in self._acted], facts)
             for kind, note in scored.notes if revealed else ():
                 log.warning("%s", note)
                 self.log.event(kind, None, note)
@@ -235,7 +302,7 @@ class ChainRound:
             seed=seed,
             roles=[self._roles.get(participant, Role.WORKER) for participant in acted] if self._roles else (),
             marks=marks_of(acted, given, reference=self.terms.task) if given else (),
-            attested=[participant in self._attested for participant in acted] if self._attested else (),
+            attested=[self._attested.get(participant, False) for participant in acted] if self._attested else (),
         )
 
     def _marks(self) -> dict[str, dict[str, int]]:
@@ -259,24 +326,18 @@ class ChainRound:
             revealed, result = self._revealed, self._result
             contents = {c.address: c.cid for c in accepted}
             self.log.consensus = aggregate.consensus
-            self.log.reference = aggregate.reference
+            self.log.reference = aggregate.reference or self.log.reference
             self.log.weights = aggregate.weights
             self.log.reputations = self._reputations
             if result is None:
-                self._give_up(revealed, contents)
+                self.book.enter(self.log, self._acted, contents)
+                self.relay.void(self.log.ledger_round)
                 return
             self.log.calibration = self.calibration.items.hex() if revealed else ""
-            by_address = {one.participant: one for one in revealed}
-            acted = [by_address.get(p) or Revealed(p, NO_HASH, b"") for p in result.participants]
-            self.book.score(self.log, acted, result, contents)
+            self.book.score(self.log, self._acted, result, contents)
             self.relay.post(self.log.ledger_round, revealed, result, calibration=self.calibration)
             embedded = self.relay.ledger.chain.url == "embedded"  # its clock moves when asked to
             self.book.pay(self.relay.settle(wait=embedded))
-
-    def _give_up(self, revealed: Sequence[Revealed], contents: Mapping[str, str]) -> None:
-        """Leave a round without seed or seal void: nobody can be scored, and nobody is paid."""
-        self.book.enter(self.log, revealed, contents)
-        self.relay.void(self.log.ledger_round)
 
     def _give_up_reason(self) -> None:
         """Say why nobody can be scored, where something was revealed."""
@@ -322,6 +383,7 @@ class ChainRound:
                 self.failed("unusable-reply", node, str(error))
                 continue
             found[contribution.address] = contribution
+            self.log.spent("clients, sealing", reply.content.config_records[REPLY_RECORD].get("sealing-seconds"))
         ordered = [found[address] for address in sorted(found, key=address_order)]
         return self.alike(ordered, lambda c: c.reply, "unusable-reply")
 
@@ -348,18 +410,19 @@ class ChainRound:
         if early:
             self._join(newcomers)
         members = [c for c in contributions if self.book.is_member(c.address)]
-        if not members or self.relay.task.status != TaskStatus.RUNNING:
+        if self.relay.task.status != TaskStatus.RUNNING or not (members or (self._rotates and not early)):
             return []
         if self.extend and self.relay.task.round_number > 0:
             self.relay.extend(self.extend)
         commitment = (
             calibration_commitment(self.calibration.items, self.calibration.salt) if self.calibration.items else NO_HASH
         )
-        number = self.relay.task.round_number + 1
-        self._roles = self._draw(number)
+        self._roles = next_roles(self.relay, self.roles)
         members = [c for c in members if self._roles.get(c.address, Role.WORKER) == Role.WORKER]
         self._selected = [c.address for c in members]
-        self.relay.open_round(self._selected + self._others(), calibration=commitment)
+        # Where no worker came the round is opened all the same: who does what next follows from its end.
+        selected = self._selected or [a for a, role in self._roles.items() if role == Role.WORKER]
+        self.relay.open_round(selected + self._others(), calibration=commitment)
         self.log.ledger_round = self.relay.task.round_number
         self.log.roles = {address: role.name.lower() for address, role in self._roles.items()}
         if not early:
@@ -374,20 +437,14 @@ class ChainRound:
     def _rotates(self) -> bool:
         return isinstance(self.roles, Rotation)
 
-    def _draw(self, number: int) -> dict[str, Role]:
-        """Return the roles of the round that is opened next; empty where everybody is a worker.
-
-        Raises TooFewForRolesError when the members are too few.
-        """
-        if not isinstance(self.roles, Rotation):
-            return {}
-        self.roles.counts(self.relay.task.active_members)
-        return self.relay.task.roles_of(number)
-
     def _others(self) -> list[str]:
-        """Return the drawn validators and miners that can be reached."""
+        """Return the drawn validators and miners that can be reached; of a role without any, all."""
         connected = set(self.grid.get_node_ids())
-        return [a for a, role in self._roles.items() if role != Role.WORKER and self.book.node(a) in connected]
+        chosen: list[str] = []
+        for role in (Role.VALIDATOR, Role.MINER):
+            drawn = [address for address, its in self._roles.items() if its == role]
+            chosen += [address for address in drawn if self.book.node(address) in connected] or drawn
+        return chosen
 
     def _node(self, address: str) -> int:
         node = self.book.node(address)
@@ -497,6 +554,21 @@ class ChainRound:
             self.failed(kind, self._node(address), reason)
 
         return note
+
+
+def next_roles(relay: Relay, roles: Rotation | Everyone) -> dict[str, Role]:
+    """Return who does what in the round that is opened next; empty where everybody is a worker.
+
+    Raises TooFewForRolesError when the members are too few.
+    """
+    if not isinstance(roles, Rotation):
+        return {}
+    try:
+        return relay.task.roles_of(relay.task.round_number + 1)
+    except ContractError as error:
+        if error.name == "TooFewForRoles":
+            roles.counts(int(error.arguments["members"]))
+        raise
 
 
 def usable_evaluations(replies: Sequence[Message], current: ChainRound) -> list[Message]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,20 +20,21 @@ from flwr_chainfl.crypto import Wallet
 from flwr_chainfl.errors import ConfigError, ParticipationError
 from flwr_chainfl.fixedpoint import WAD
 from flwr_chainfl.ledger import NOBODY, Ledger, Registry, Settings
-from flwr_chainfl.messages import RoundTerms, write_terms
+from flwr_chainfl.messages import EnvelopeTerms, RoundTerms, write_terms
 from flwr_chainfl.record import RunRecord, earnings_table, write_plots
 from flwr_chainfl.rewards import Proportional, Schedule
-from flwr_chainfl.roles import Everyone, Rotation
-from flwr_chainfl.scoring import Scorer, Weighting
+from flwr_chainfl.roles import Everyone, Role, Rotation
+from flwr_chainfl.scoring import RoleReward, Scorer, Weighting
 from flwr_chainfl.serverapp.assessment import Assessment
 from flwr_chainfl.serverapp.book import Book
 from flwr_chainfl.serverapp.calibration import Calibration
-from flwr_chainfl.serverapp.chain_round import ChainRound, usable_evaluations
+from flwr_chainfl.serverapp.chain_round import ChainRound, next_roles, usable_evaluations
 from flwr_chainfl.serverapp.exchange import Exchange, Surroundings
 from flwr_chainfl.serverapp.phases import wait_for_nodes
 from flwr_chainfl.serverapp.relay import NO_CALIBRATION, Relay
 from flwr_chainfl.serverapp.round_log import RoundLog
 from flwr_chainfl.serverapp.selection import Reputation, Repute, Selector
+from flwr_chainfl.serverapp.validator_votes import ValidatorVotes
 from flwr_chainfl.storage import FolderStore, RoundStore, Store, open_store
 
 log = logging.getLogger("flwr")
@@ -77,11 +78,15 @@ class ChainStrategy(Strategy):
         num-examples are scaled. Default: no difference.
     schedule : Schedule, optional
         How a round's budget splits. Default: in proportion to the positive scores.
-    roles : Rotation or Everyone, optional
-        Who contributes, judges and attests; `Rotation()` draws workers, validators and miners anew for each round. Default:
-        everybody contributes.
     assessment : Assessment, optional
-        Who judges the contributions before they are scored: `PeerReview`. Default: nobody.
+        Who judges the contributions before they are scored: `PeerReview`, or `ValidatorVotes` where roles rotate. Default:
+        nobody, and with `Rotation` its validators.
+    roles : Rotation or Everyone
+        Who does what in a round. `Rotation` needs an exchange in whole numbers, which miners can seal
+        (``Weights(exact=ExactMean())``, ``SoftLabels(exact=True)``), and a `RoleReward` as scorer. Default: everybody trains.
+    packed : bool
+        Whether the clients' train replies open their own commitments, which saves an exchange a round and lets the server
+        see contributions before all have committed. Of weights they always do.
     num_rounds : int, optional
         Rounds that the task is funded for. The run is closed (everybody paid, table printed) after this many.
         When left out, each round is funded as it comes, and the run is closed by `close()` or when the process
@@ -151,6 +156,7 @@ class ChainStrategy(Strategy):
         schedule: Schedule | None = None,
         roles: Rotation | Everyone | None = None,
         assessment: Assessment | None = None,
+        packed: bool = False,
         num_rounds: int | None = None,
         reward_per_round: int = 1000 * WAD,
         stake: int = 100 * WAD,
@@ -213,7 +219,11 @@ class ChainStrategy(Strategy):
         self.weighting = weighting
         self.schedule: Schedule = schedule if schedule is not None else Proportional()
         self.roles: Rotation | Everyone = roles if roles is not None else Everyone()
+        if isinstance(self.roles, Rotation):
+            assessment = assessment if assessment is not None else ValidatorVotes()
+        _check_roles(self.roles, exchange, scorer, assessment, weighting)
         self.assessment = assessment
+        self._packed = packed
         self.num_rounds = num_rounds
         self._reward_per_round = reward_per_round
         self._stake = stake
@@ -273,6 +283,9 @@ class ChainStrategy(Strategy):
         )
         round_log = RoundLog(server_round)
         messages = self._select(run, messages, round_log)
+        expected = self._drawn(run)
+        if not self.exchange.trains_everybody:
+            messages = [m for m in messages if _role(run, m, expected) == Role.WORKER]
         run.round = ChainRound(
             grid=grid,
             terms=self._terms(run.relay, messages),
@@ -283,17 +296,20 @@ class ChainStrategy(Strategy):
             exchange=self.exchange,
             scorer=self.scorer,
             assessment=self.assessment,
-            roles=self.roles,
-            expected={},
             admission=self._admission,
             weighting=self.weighting,
             calibration=self._calibration.draw() if self._calibration is not None else NO_CALIBRATION,
+            roles=self.roles,
+            expected=expected,
             mint=self._stake if self._token is None else 0,
             extend=self._reward_per_round if self.num_rounds is None else 0,
             timeout=self._phase_timeout,
         )
         run.book.open_round(run.round.log)
-        outgoing = [self._with_terms(message, run.round.terms) for message in messages]
+        known = run.round.meet([message.metadata.dst_node_id for message in messages])
+        messages = [message for message in messages if message.metadata.dst_node_id in known]
+        envelopes = self.exchange.envelopes.terms(known) if self.exchange.envelopes is not None else None
+        outgoing = [self._with_terms(message, run.round.terms, envelopes) for message in messages]
         self._asked = [message.metadata.dst_node_id for message in outgoing]
         run.round.log.sent(outgoing)
         run.round.log.begin("train")
@@ -312,8 +328,10 @@ class ChainStrategy(Strategy):
                 "nobody's contribution was accepted in the first round: " + "; ".join(sorted(current.log.reasons()))
             )
         current.assess(accepted)
+        entered = current.tally(accepted)
+        current.seal(accepted, entered)
         current.score(accepted)
-        aggregate = current.aggregate(server_round, accepted)
+        aggregate = current.aggregate(server_round, entered)
         current.settle(accepted, aggregate)
         return aggregate.arrays, aggregate.metrics
 
@@ -409,7 +427,7 @@ class ChainStrategy(Strategy):
         workers, validators, miners = self.roles.as_shares()
         settings = Settings(
             token=token,
-            scorer=ledger.deploy(self.scorer.contract, self.scorer.arguments),
+            scorer=_deploy_scorer(ledger, self.scorer),
             schedule=ledger.deploy(self.schedule.contract, self.schedule.arguments),
             minimum_stake=self._stake,
             bond=self._bond,
@@ -440,6 +458,8 @@ class ChainStrategy(Strategy):
             registry.authorise(relay.task.address)
         if source is not None:
             source.authorise(relay.task.address)
+        if self.exchange.envelopes is not None:
+            self.exchange.envelopes.open(relay, store)
         known = self.exchange.known_labels
         if known is not None and self._calibration_share > 0:
             self._calibration = Calibration(known, share=self._calibration_share, seed=self._seed)
@@ -449,7 +469,9 @@ class ChainStrategy(Strategy):
             "calibration-share": self._calibration_share if self._calibration is not None else 0,
             "reputation": asdict(self._reputation) if self._reputation is not None else None,
             "admission": _admission_terms(self._admission, store),
-            "scorer": {"contract": self.scorer.contract, "arguments": [str(a) for a in self.scorer.arguments]},
+            "scorer": _scorer_terms(self.scorer),
+            "roles": list(self.roles.as_shares()),
+            "assessment": self.assessment.terms() if self.assessment is not None else None,
             "weighting": self.weighting.as_dict() if self.weighting is not None else None,
             "schedule": {"contract": self.schedule.contract, "arguments": [str(a) for a in self.schedule.arguments]},
         }
@@ -528,6 +550,10 @@ class ChainStrategy(Strategy):
             )
         return self._token
 
+    def _drawn(self, run: _Run) -> dict[str, Role]:
+        """Return the roles of the round that is opened next; empty where none are drawn, and before anybody has joined."""
+        return next_roles(run.relay, self.roles) if run.book.has_members else {}
+
     def _terms(self, relay: Relay, messages: list[Message]) -> RoundTerms:
         token, signals = relay.ledger.token_domain(relay.token), self.exchange.signals
         return RoundTerms(
@@ -546,17 +572,22 @@ class ChainStrategy(Strategy):
             clipped=self.exchange.clipped,
             signal_tasks=signals.tasks if signals is not None else 0,
             signal_levels=signals.levels if signals is not None else 0,
+            key_scheme=self.exchange.envelopes.scheme if self.exchange.envelopes is not None else "x25519",
+            packed=self._packed,
             arrays_key=next((name for m in messages for name in m.content.array_records), "arrays"),
         )
 
-    def _with_terms(self, message: Message, terms: RoundTerms) -> Message:
+    def _with_terms(self, message: Message, terms: RoundTerms, envelopes: EnvelopeTerms | None = None) -> Message:
         """Give a Flower message a content of its own, with the protocol's terms and without an empty ArrayRecord."""
         key, config = next(iter(message.content.config_records.items()))
         node = message.metadata.dst_node_id
         consensus = self.exchange.consensus_terms(node)
-        terms = replace(terms, member=self._live().book.member(node))
+        member = self._live().book.member(node)
+        role = self._live().current().expected.get(member)
+        terms = replace(terms, member=member, role=role.name.lower() if role is not None else "")
         content = RecordDict({name: record for name, record in message.content.items() if name != key and len(record)})
-        content[key] = write_terms(config, terms, *([consensus] if consensus is not None else []))
+        parts = [part for part in (consensus, envelopes) if part is not None]
+        content[key] = write_terms(config, terms, *parts)
         message.content = content
         return message
 
@@ -585,6 +616,50 @@ class _Run:
         if self.round is None:
             raise ConfigError("the strategy was called out of order: no round was configured")
         return self.round
+
+
+def _check_roles(
+    roles: Rotation | Everyone, exchange: Exchange, scorer: Scorer, assessment: Assessment | None, weighting: Weighting | None
+) -> None:
+    """Raise ConfigError where parts do not go with the roles."""
+    if not isinstance(roles, Rotation):
+        if exchange.is_sealed:
+            raise ConfigError(f"{type(exchange).__name__} is exact, and nobody is there to seal it; add roles=Rotation()")
+        return
+    if not exchange.is_sealed:
+        raise ConfigError(
+            "miners seal what a round comes to, which has to be found in whole numbers; make it Weights(exact=ExactMean()) or "
+            "SoftLabels(exact=True)"
+        )
+    if not isinstance(scorer, RoleReward):
+        raise ConfigError(
+            f"{type(scorer).__name__} knows no validators and miners; make it RoleReward(inner={type(scorer).__name__}(…)), or "
+            f"leave roles=Rotation() out"
+        )
+    if not isinstance(assessment, ValidatorVotes):
+        raise ConfigError(f"validators vote where roles rotate, and {type(assessment).__name__} asks others; leave one of them out")
+    if weighting is not None:
+        raise ConfigError("a weighting by scores cannot be sealed, since the scores rest on the seal; leave weighting out")
+
+
+def _deploy_scorer(ledger: Ledger, scorer: Scorer) -> str:
+    """Deploy a scorer's twin, after that of the scorer that it wraps."""
+    if not isinstance(scorer, RoleReward):
+        return ledger.deploy(scorer.contract, scorer.arguments)
+    inner = NOBODY if scorer.inner is None else _deploy_scorer(ledger, scorer.inner)
+    return ledger.deploy(scorer.contract, (inner, *scorer.arguments))
+
+
+def _scorer_terms(scorer: Scorer) -> dict[str, Any]:
+    terms = {"contract": scorer.contract, "arguments": [str(a) for a in scorer.arguments]}
+    if isinstance(scorer, RoleReward) and scorer.inner is not None:
+        return {**terms, "inner": _scorer_terms(scorer.inner)}
+    return terms
+
+
+def _role(run: _Run, message: Message, expected: Mapping[str, Role]) -> Role:
+    """Return the role of a message's receiver; who is no member yet trains to become one."""
+    return expected.get(run.book.member(message.metadata.dst_node_id), Role.WORKER)
 
 
 def _admission_terms(admission: Admission | None, store: Store) -> dict[str, Any] | None:

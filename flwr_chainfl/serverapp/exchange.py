@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from flwr_chainfl.consensus import Standing
 from flwr_chainfl.messages import ConsensusTerms
 from flwr_chainfl.serverapp.contribution import Contribution
+from flwr_chainfl.serverapp.envelopes import Envelopes
 from flwr_chainfl.signals import Signals
 from flwr_chainfl.storage import Store
 
@@ -75,6 +76,10 @@ class Exchange(Protocol):
         """How a weight update becomes a report; None where a report is something else."""
 
     @property
+    def envelopes(self) -> Envelopes | None:
+        """For whom contents are sealed; None where they travel in the open."""
+
+    @property
     def mismatch_hint(self) -> str:
         """What to look at when nobody's contribution is what it committed to; may be empty."""
 
@@ -118,6 +123,10 @@ class Exchange(Protocol):
     @property
     def reference(self) -> ArrayRecord:
         """The model that the round began with, which assessors may have to judge, too."""
+
+    @property
+    def trains_everybody(self) -> bool:
+        """Whether validators and miners train as well, to keep models of their own alive."""
 
     @property
     def is_sealed(self) -> bool:

@@ -14,6 +14,8 @@ from flwr_chainfl.ledger import (
     NOBODY,
     CommitRequest,
     JoinRequest,
+    KeyRequest,
+    Keys,
     Ledger,
     Randomness,
     Receipt,
@@ -140,6 +142,11 @@ class Relay:
                 self._count("start", self.task.start())
             except ContractError as error:
                 log.warning("The task cannot start yet: %s", error)
+        return [request.participant for request in done]
+
+    def register_keys(self, keys: Keys, requests: Sequence[KeyRequest], on_refusal: OnRefusal) -> list[str]:
+        """Bring participants' keys to a registry; return the addresses that were taken."""
+        done = self._batched("registerKey", requests, keys.register_for, on_refusal)
         return [request.participant for request in done]
 
     def reputations(self, participants: Sequence[str], *, block: int | None = None) -> dict[str, int]:

@@ -11,6 +11,8 @@ from flwr.app import Message
 
 from flwr_chainfl.messages import only_metrics, payload_bytes
 
+_LONGEST = 1e6
+
 
 class RoundLog:
     """One round as it goes.
@@ -76,6 +78,11 @@ class RoundLog:
             yield
         finally:
             self.end(name)
+
+    def spent(self, phase: str, seconds: object) -> None:
+        """Add what a client says that it spent on something; what is no time is left out."""
+        if isinstance(seconds, float) and 0 <= seconds < _LONGEST:
+            self._seconds[phase] = self._seconds.get(phase, 0.0) + seconds
 
     def event(self, kind: str, node: int | None, detail: str, address: str | None = None) -> None:
         """Note something that did not go as it should."""

@@ -44,11 +44,11 @@ def seal_terms(
         contents=list(contents),
         reports=[c.report for c in contributions],
         reputations=[standing.reputations[c.address] for c in contributions] if standing.reputations else [],
-        calibration=standing.calibration,
+        known_items=standing.calibration,
         validators=[one.participant for one in marks],
-        subjects=json.dumps([list(one.subjects) for one in marks]),
-        scores=json.dumps([list(one.scores) for one in marks]),
-        score_signatures=[one.signature.to_bytes() for one in marks],
+        judged=json.dumps([list(one.subjects) for one in marks]),
+        marks=json.dumps([list(one.scores) for one in marks]),
+        mark_signatures=[one.signature.to_bytes() for one in marks],
     )
 
 

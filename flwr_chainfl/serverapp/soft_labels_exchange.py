@@ -81,6 +81,7 @@ class SoftLabels:
     report_kind = "labels"
     clipped = False
     signals = None
+    envelopes = None
     mismatch_hint = ""
 
     def __init__(
@@ -278,6 +279,11 @@ class SoftLabels:
         return _labels(labels.hard_labels(self._consensus_form.unpack(self._consensus[self._consensus_round])))
 
     @property
+    def trains_everybody(self) -> bool:
+        """Everybody trains: each has a model of its own."""
+        return True
+
+    @property
     def is_sealed(self) -> bool:
         """Whether the consensus is formed in whole numbers."""
         return self._rule.exact
@@ -324,7 +330,7 @@ class SoftLabels:
         distillation.distill(
             self.student,
             self.public_set,
-            formed.unsharpened,
+            self._consensus_form.unpack(stored) if self._rule.exact else formed.unsharpened,
             epochs=self._student_epochs,
             learning_rate=self._learning_rate,
             batch_size=self._batch_size,

@@ -19,18 +19,27 @@ class ValidatorVotes:
     against the outcome.
 
     metric: name of the evaluation metric that is the mark, a share from 0 to 1, where models are judged
+    retrained: whether the reference is what the validator's own train function makes of the global model, instead of that
+    model itself. On skewed data it forgets other classes as the workers' models do, so that honest workers are not rejected
+    for it; it costs the validators a training each round. Soft labels have no such reference
 
-    Source: docs/protocols/role-rotation.md, "Votes".
+    Source: docs/protocols/role-rotation.md, "Votes"; VBFL, arXiv 2101.03300 (the retrained reference).
     """
 
     metric: str = "accuracy"
+    retrained: bool = False
 
     message_type: str = field(default=TYPE_VOTE, init=False)
     judges_reference: bool = field(default=True, init=False)
 
+    @property
+    def retrains_reference(self) -> bool:
+        """Whether validators train the reference themselves."""
+        return self.retrained
+
     def terms(self) -> dict[str, Any]:
         """Return kind and parameters."""
-        return {"kind": "validator-votes", "metric": self.metric}
+        return {"kind": "validator-votes", "metric": self.metric, "retrained": self.retrained}
 
     def assessors(self, workers: Sequence[str], roles: Mapping[str, Any]) -> list[str]:
         """Return the drawn validators, in the order of addresses."""

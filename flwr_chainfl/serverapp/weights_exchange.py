@@ -15,10 +15,11 @@ from flwr_chainfl.exact_mean import ExactMean, in_units
 from flwr_chainfl.labels import MICRO
 from flwr_chainfl.messages import NUM_EXAMPLES, REPLY_RECORD, WEIGHTS, ConsensusTerms
 from flwr_chainfl.serverapp.contribution import Contribution
+from flwr_chainfl.serverapp.envelopes import Envelopes
 from flwr_chainfl.serverapp.exchange import Aggregate, Surroundings
 from flwr_chainfl.signals import Signals
 from flwr_chainfl.storage import Store, address
-from flwr_chainfl.weights import is_scaled_update, pack_weights, same_shapes, unpack_weights
+from flwr_chainfl.weights import in_order, is_scaled_update, pack_weights, same_shapes, unpack_weights
 
 
 class Weights:
@@ -34,6 +35,11 @@ class Weights:
         reveal, and a reply must be the committed update, shrunk. Default: a reply must be what was committed.
     keep_content : bool, optional
         Whether the clients' weights are stored. An audit of pay by sample count does not need them. Default: with signals.
+    envelopes : Envelopes, optional
+        Seals each client's weights for the other clients and the server, so that stores and onlookers do not see them.
+        Default: they travel in the open.
+    by_samples : bool
+        Whether the inner strategy weights by what clients say their number of examples is. Default: yes; no: all alike.
     exact : ExactMean, optional
         Averages in whole numbers instead, which miners can seal; `inner` samples the nodes and averages the metrics. Only
         a strategy that aggregates as FedAvg does can be an inner one then: what is not linear in the models (a median, Krum,
@@ -53,9 +59,13 @@ class Weights:
         *,
         clipped: bool = False,
         keep_content: bool | None = None,
+        envelopes: Envelopes | None = None,
+        by_samples: bool = True,
         exact: ExactMean | None = None,
         signals: Signals | None = None,
     ) -> None:
+        if envelopes is not None and clipped:
+            raise ConfigError("a wrapper cannot clip weights that are sealed; leave clipped or envelopes out")
         self.flower = inner if inner is not None else FedAvg()
         if exact is not None and type(self.flower).aggregate_train is not FedAvg.aggregate_train:
             raise ConfigError(
@@ -64,11 +74,18 @@ class Weights:
             )
         if exact is not None and clipped:
             raise ConfigError("clipped replies are not what the miners see; leave the wrapper, or the roles, out")
+        if exact is not None and envelopes is not None:
+            raise ConfigError("miners average models that they can read; leave the envelopes, or the roles, out")
         self.exact = exact
         self._pending: ArrayRecord | None = None
+        self._sealed: bytes | None = None
         self.clipped = clipped
         self.signals = signals
-        self._keep_content = keep_content if keep_content is not None else signals is not None or exact is not None
+        self.envelopes = envelopes
+        self._by_samples = by_samples
+        self._keep_content = (
+            keep_content if keep_content is not None else any(part is not None for part in (signals, envelopes, exact))
+        )
         self._store: Store | None = None
         self._global = ArrayRecord()
 
@@ -93,7 +110,10 @@ class Weights:
             "exchange": self.name,
             "inner": type(self.flower).__name__,
             "clipped": self.clipped,
+            "by-samples": self._by_samples,
+            "envelopes": None if self.envelopes is None else self.envelopes.keys.address,
             "exact": None if self.exact is None else asdict(self.exact),
+            "kept": self._keep_content,
             "signals": None if self.signals is None else asdict(self.signals),
         }
 
@@ -102,7 +122,15 @@ class Weights:
         self._store = surroundings.store
 
     def begin_round(self, arrays: ArrayRecord) -> None:
-        """Take the global model that the round starts from."""
+        """Take the global model that the round starts from.
+
+        Raises ConfigError when it is not the one that was sealed.
+        """
+        if self._sealed is not None and pack_weights(arrays) != self._sealed:
+            raise ConfigError(
+                "the round does not start from the model that the miners sealed: a wrapper of the strategy changed it; leave "
+                "the wrapper, or the roles, out"
+            )
         self._global, self._pending = arrays, None
 
     def train_arrays(self, arrays: ArrayRecord) -> ArrayRecord:
@@ -120,7 +148,12 @@ class Weights:
         """Every train message carries the global model, so there is nothing to remember."""
 
     def check_reply(self, contribution: Contribution) -> None:
-        """Take the weights out of the reply and check them against the global model."""
+        """Take the weights out of the reply and check them against the global model; sealed ones come with the reveal."""
+        if self.envelopes is not None:
+            if contribution.reply.content.array_records:
+                raise ReportShapeError("the reply carries weights in the open; use the same flwr-chainfl version")
+            contribution.report = contribution.samples.to_bytes(8, "big")
+            return
         arrays = _weights(contribution.reply)
         same_shapes(arrays, self._global)
         if self.exact is not None:
@@ -135,11 +168,18 @@ class Weights:
             contribution.cid = address(contribution.content)
 
     def check_reveal(self, contribution: Contribution) -> None:
-        """Where replies are clipped, check that this one is the committed update, shrunk."""
-        if not self.clipped:
+        """Where replies are clipped, check that this one is the committed update, shrunk; open what is sealed."""
+        if not self.clipped and self.envelopes is None:
             return
         contribution.content = contribution.sent
         contribution.cid = address(contribution.content)
+        if self.envelopes is not None:
+            opened = in_order(self.envelopes.unseal(contribution), self._global)
+            same_shapes(opened, self._global)
+            if self.signals is not None:
+                contribution.report = self.signals.report(opened, self._global)
+            contribution.reply.content["arrays"] = opened
+            return
         committed = unpack_weights(contribution.content)
         same_shapes(committed, self._global)
         if self.signals is not None:
@@ -156,13 +196,20 @@ class Weights:
         contribution.sent = contribution.content = b""
 
     def judged(self, contribution: Contribution, store: Store) -> ArrayRecord | bytes:
-        """Show assessors the weights."""
+        """Show assessors the weights, or the envelope as the store has it."""
+        if self.envelopes is not None:
+            return store.get(contribution.cid)
         return _weights(contribution.reply)
 
     @property
     def reference(self) -> ArrayRecord:
         """The global model that the round began with."""
         return self._global
+
+    @property
+    def trains_everybody(self) -> bool:
+        """Only workers train: the global model is everybody's."""
+        return False
 
     @property
     def is_sealed(self) -> bool:
@@ -191,9 +238,11 @@ class Weights:
             return self._adopt(accepted)
         counted = {c.address: standing.contributions.get(c.address, 0) for c in accepted} if standing.contributions else {}
         replies = [_plain(contribution.reply) for contribution in accepted]
-        if counted:
-            key = str(getattr(self.flower, "weighted_by_key", NUM_EXAMPLES))
-            for contribution, reply in zip(accepted, replies, strict=True):
+        key = str(getattr(self.flower, "weighted_by_key", NUM_EXAMPLES))
+        for contribution, reply in zip(accepted, replies, strict=True):
+            if not self._by_samples:
+                _weigh(reply, key, 1)
+            if counted:
                 _scale(reply, key, counted[contribution.address])
         arrays, metrics = self.flower.aggregate_train(server_round, replies)
         reference = None
@@ -207,11 +256,10 @@ class Weights:
         """Take over the exact mean, and let the inner strategy average the metrics."""
         assert self._pending is not None
         assert isinstance(self.flower, FedAvg)
-        assert self._store is not None
+        self._sealed = pack_weights(self._pending)
         replies = [_plain(contribution.reply).content for contribution in accepted]
         metrics = self.flower.train_metrics_aggr_fn(replies, self.flower.weighted_by_key) if replies else None
-        reference = self._store.put(self.before()) if self._keep_content else None
-        return Aggregate(self._pending, metrics, reference=reference)
+        return Aggregate(self._pending, metrics)
 
 
 def _weights(reply: Message) -> ArrayRecord:
@@ -227,6 +275,12 @@ def _scale(reply: Message, key: str, weight: int) -> None:
         value = record[key]
         assert isinstance(value, (int, float))
         record[key] = value * weight / MICRO
+
+
+def _weigh(reply: Message, key: str, value: int) -> None:
+    """Set the metric that the inner strategy weights by."""
+    for record in reply.content.metric_records.values():
+        record[key] = value
 
 
 def _plain(reply: Message) -> Message:

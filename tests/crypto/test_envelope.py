@@ -16,6 +16,7 @@ from flwr_chainfl.crypto import (
     EnvelopeContext,
     Wallet,
     envelope,
+    envelope_readers,
     seal,
     seal_bytes,
     unseal,
@@ -327,3 +328,15 @@ def test_impossible_envelopes_are_refused_before_anything_is_written() -> None:
 def test_a_context_that_is_none_is_named(field: str, value: object) -> None:
     with pytest.raises(ConfigError, match=f"{field} is "):
         replace(CONTEXT, **{field: value})  # type: ignore[arg-type]
+
+
+def test_everybody_sees_for_whom_an_envelope_is_and_what_it_was_made_for() -> None:
+    context, key_ids = envelope_readers(SEALED)
+    assert context == CONTEXT
+    assert set(key_ids) == {key.public.key_id for key in READERS}
+
+
+@pytest.mark.parametrize("size", [0, 20, envelope._FIXED.size - 1, envelope._FIXED.size + 3, HEADER - 1])
+def test_a_header_that_is_cut_short_names_no_readers(size: int) -> None:
+    with pytest.raises(EnvelopeError):
+        envelope_readers(SEALED[:size])

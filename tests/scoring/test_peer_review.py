@@ -9,17 +9,14 @@ from flwr_chainfl.errors import ConfigError
 from flwr_chainfl.fixedpoint import WAD
 from flwr_chainfl.scoring import Facts, PeerReviewScore, Scored, marks_of, peer_review, scorer_of
 
-THRESHOLD = 7 * WAD // 10
-
 
 def marks(*rows: str) -> list[list[int]]:
-    """Return rows of marks in tenths; a dot for none, an empty row for no review."""
-    return [[0 if c == "." else 1 + int(c) * WAD // 10 for c in row] for row in rows]
+    """Return rows of marks in tenths, the reference's last; a dot for none, an empty row for no review."""
+    return [[0 if c == "." else 1 + int(c) * WAD // 10 for c in row.ljust(len(rows) + 1, ".")] if row else [] for row in rows]
 
 
-def scored(rows: list[list[int]], **parameters: object) -> Scored:
-    """Score workers by their marks, which get a column for the reference."""
-    facts = Facts(samples=[1] * len(rows), marks=[[*row, 0] if row else [] for row in rows])
+def scored(rows: list[list[int]], **parameters: int) -> Scored:
+    facts = Facts(samples=[1] * len(rows), marks=rows)
     return PeerReviewScore(**parameters).score([b""] * len(rows), facts)
 
 
@@ -46,15 +43,31 @@ def test_a_reviewer_far_from_the_median_loses_although_its_model_is_the_best() -
     assert found.scores[0] == -WAD
 
 
-def test_the_tolerant_rule_forgives_a_reviewer_less_than_half_of_its_marks() -> None:
-    rows = marks(".2999", "9.999", "99.99", "999.9", "9999.")
+def test_with_a_floor_what_is_slashed_is_worse_by_far_than_what_the_round_began_with() -> None:
+    rows = marks(".99918", "9.9918", "99.918", "999.18", "9999.8")
+    rows[3][4], rows[2][4] = 1 + 3 * WAD // 10, 1 + 4 * WAD // 10  # the last one's worth is .2 of the best .9, and .25 of .8
+    assert scored(rows, threshold=3 * WAD // 10, floor=2 * WAD // 10).scores == [WAD] * 4 + [0]
+    assert scored(rows, threshold=3 * WAD // 10, floor=3 * WAD // 10).scores == [WAD] * 4 + [-WAD]
+
+
+def test_with_a_floor_and_no_mark_of_the_reference_nobody_is_slashed_for_its_contribution() -> None:
+    rows = marks(".9991", "9.991", "99.91", "999.1", "9999.")
+    assert scored(rows, floor=WAD).scores == [WAD] * 4 + [0]
+
+
+def test_with_a_floor_a_reviewer_that_is_alone_with_what_it_sees_is_not_slashed() -> None:
+    rows = marks(".2229", "9.999", "99.99", "999.9", "9999.")
     assert scored(rows).scores[0] == -WAD
-    assert scored(rows, tolerant=True).scores[0] == WAD
-    assert scored(marks(".2229", "9.999", "99.99", "999.9", "9999."), tolerant=True).scores[0] == -WAD
+    assert scored(rows, floor=WAD // 2).scores[0] == 0
+    assert scored(marks(".2999", "9.999", "99.99", "999.9", "9999."), floor=WAD // 2).scores[0] == WAD
+
+
+def test_with_a_floor_who_did_not_review_is_slashed_all_the_same() -> None:
+    assert scored(marks("", "9.9998", "99.998", "999.98", "9999.8"), floor=WAD // 2).scores[0] == -WAD
 
 
 def test_who_contributed_and_did_not_review_is_slashed_and_its_silence_costs_nobody_else() -> None:
-    found = scored([[], *marks("9.999", "99.99", "999.9", "9999.")])
+    found = scored(marks("", "9.999", "99.99", "999.9", "9999."))
     assert found.scores == [-WAD, *[WAD] * 4]
     assert found.qualities[0] == 0
 
@@ -74,7 +87,7 @@ WHOLE = 1 + WAD
 
 @pytest.mark.parametrize(
     "rows",
-    [[], [[]] * 4, marks(".00", "0.0", "00."), [[0, WHOLE, 1], [1, 0, WHOLE], [WHOLE, 1, 0]]],
+    [[], [[]] * 4, marks(".00", "0.0", "00."), [[0, WHOLE, 1, 0], [1, 0, WHOLE, 0], [WHOLE, 1, 0, 0]]],
     ids=["nobody", "no reviews", "no contribution of worth", "each a half from the median"],
 )
 def test_where_no_contribution_or_no_review_is_worth_anything_nobody_is_slashed(rows: list[list[int]]) -> None:
@@ -96,13 +109,13 @@ def test_of_three_workers_a_single_liar_decides_and_of_five_it_does_not() -> Non
 
 def test_only_workers_take_part() -> None:
     rows = marks(".999", "9.99", "99.9", "000.")
-    facts = Facts(samples=[1] * 4, roles=[0, 0, 0, 1], marks=[[*row, 0] for row in rows])
+    facts = Facts(samples=[1] * 4, roles=[0, 0, 0, 1], marks=rows)
     assert PeerReviewScore().score([b""] * 4, facts) == Scored([WAD] * 3 + [0], [WAD] * 3 + [0])
 
 
 rounds = st.integers(0, 6).flatmap(
     lambda n: st.lists(
-        st.just([]) | st.lists(st.just(0) | st.integers(1, WAD + 1), min_size=n, max_size=n), min_size=n, max_size=n
+        st.just([]) | st.lists(st.just(0) | st.integers(1, WAD + 1), min_size=n + 1, max_size=n + 1), min_size=n, max_size=n
     )
 )
 
@@ -133,19 +146,18 @@ def test_overall_scores_are_those_of_the_formulas_in_fractions(rows: list[list[i
 @given(rounds, st.data())
 def test_the_order_of_the_workers_does_not_matter(rows: list[list[int]], data: st.DataObject) -> None:
     order = data.draw(st.permutations(range(len(rows))))
-    moved = [[rows[i][j] for j in order] if rows[i] else [] for i in order]
+    moved = [[rows[i][j] for j in [*order, len(rows)]] if rows[i] else [] for i in order]
     assert peer_review(moved).overalls == [peer_review(rows).overalls[i] for i in order]
 
 
-@pytest.mark.parametrize("threshold", [0, -1, WAD + 1])
-def test_a_threshold_out_of_range_is_refused(threshold: int) -> None:
-    with pytest.raises(ConfigError, match=f"threshold is {threshold}"):
-        PeerReviewScore(threshold=threshold)
+@pytest.mark.parametrize(("name", "value"), [("threshold", 0), ("threshold", WAD + 1), ("floor", -1), ("floor", WAD + 1)])
+def test_a_parameter_out_of_range_is_refused(name: str, value: int) -> None:
+    with pytest.raises(ConfigError, match=f"{name} is {value}"):
+        PeerReviewScore(**{name: value})
 
 
-@pytest.mark.parametrize("tolerant", [False, True])
-def test_the_scorer_is_found_again_by_what_the_terms_say(tolerant: bool) -> None:
-    scorer = PeerReviewScore(threshold=3, tolerant=tolerant)
+def test_the_scorer_is_found_again_by_what_the_terms_say() -> None:
+    scorer = PeerReviewScore(threshold=3, floor=4)
     assert scorer_of(scorer.contract, [str(a) for a in scorer.arguments]) == scorer
     assert (scorer.formula, scorer.report_kind) == ("PeerReview/1", "samples")
 

@@ -1,0 +1,1 @@
+"""Collateral and peer review on hand-written digits: a standalone Flower app."""

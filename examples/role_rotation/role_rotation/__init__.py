@@ -1,0 +1,1 @@
+"""Workers, validators and miners in turn."""
