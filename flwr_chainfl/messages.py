@@ -137,6 +137,22 @@ class ConsensusTerms:
 
 
 @dataclass(frozen=True, kw_only=True)
+class UpdateTerms:
+    """How a weight update becomes the vector that a report commits to.
+
+    step: what an integer of 1 stands for; bits: of a parameter; unit: bytes of a unit of the vector's tree; names: of the
+    arrays that count, a line each, empty for all; projection: lanes of a sketch, 0 for none; seed: of the sketch
+    """
+
+    step: float
+    bits: int
+    unit: int
+    names: str
+    projection: int
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class DecoderTerms:
     """How a client is to train its conditional VAE, before the first round.
 
@@ -217,7 +233,7 @@ class SealTerms:
     mark_signatures: list[bytes]
 
 
-Terms = TypeVar("Terms", RoundTerms, ConsensusTerms, DecoderTerms, AssessmentTerms, SealTerms, EnvelopeTerms)
+Terms = TypeVar("Terms", RoundTerms, ConsensusTerms, DecoderTerms, AssessmentTerms, SealTerms, EnvelopeTerms, UpdateTerms)
 
 
 def write_terms(
