@@ -28,7 +28,7 @@ from flwr_chainfl.ledger.task import roles_in_order
 from flwr_chainfl.messages import SOFT_LABELS
 from flwr_chainfl.record import read_run
 from flwr_chainfl.reputation import reputation
-from flwr_chainfl.rewards import PayFacts, Schedule, schedule_of
+from flwr_chainfl.rewards import PayFacts, Schedule, Streaks, Strikes, schedule_of
 from flwr_chainfl.roles import Role, Rotation
 from flwr_chainfl.roster import Roster
 from flwr_chainfl.scoring import Facts, RoleReward, Scored, Scorer, marks_of, scorer_of, weighting_of
@@ -73,6 +73,9 @@ class _Settled:
     calibration: bytes = b""  # the items that were opened
     seed: bytes = b""
     is_void: bool = False
+    streaks: dict[str, int] = field(default_factory=dict)  # before the round
+    excluded: set[str] = field(default_factory=set)  # as the ledger says
+    struck_out: set[str] = field(default_factory=set)  # as follows from the receipts
     block: int = 0  # in which it was opened
 
     @property
@@ -156,10 +159,16 @@ class _Audit:
         samples: dict[str, int] = {}
         opened = self._task.opening_blocks()
         roster = Roster()
+        streaks, strikes = Streaks(self._settings.streak_cap), Strikes(self._settings.most_strikes)
         for name, a in self._events:
             roster.take(name, a)
             if name == "ParticipantJoined":
                 stakes[a["participant"]], samples[a["participant"]] = a["stake"], a["samples"]
+            elif name == "ParticipantLeft":
+                streaks.forget(a["participant"])
+                strikes.forget(a["participant"])
+            elif name == "MemberExcluded":
+                settled[a["round"]].excluded.add(a["participant"])
             elif name == "RoundOpened":
                 settled[a["round"]].budget = a["budget"] + a["forfeits"]
                 settled[a["round"]].block = opened[a["round"]]
@@ -190,6 +199,12 @@ class _Audit:
                 settled[a["round"]].receipts[a["participant"]] = a
                 settled[a["round"]].stakes[a["participant"]] = stakes[a["participant"]]
                 stakes[a["participant"]] -= a["slashed"]
+                previous = max((r for r, one in settled.items() if r < a["round"] and not one.is_void), default=0)
+                settled[a["round"]].streaks[a["participant"]] = streaks.pay(
+                    a["participant"], a["round"], previous=previous, earned=a["score"] > 0
+                )
+                if a["participant"] in settled[a["round"]].reveals and strikes.pay(a["participant"], a["quality"]):
+                    settled[a["round"]].struck_out.add(a["participant"])
         for number, one in settled.items():
             one.seed = self._seed(number, {p: revealed["salt"] for p, revealed in one.reveals.items()})
         return dict(settled)
@@ -503,7 +518,12 @@ class _Audit:
             paid_for = settled.receipts[participant]["quality"]
             yield from _differ(f"{where}, {participant}, quality on the ledger", str(paid_for), str(quality))
         slashes = [self._slash(score, settled.stakes[p]) for p, score in zip(participants, scores, strict=True)]
-        amounts = self._schedule.split(settled.budget, sum(slashes), scores, PayFacts(roles=[settled.roles[p] for p in participants] if settled.roles else ()))
+        facts = PayFacts(
+            roles=[settled.roles[p] for p in participants] if settled.roles else (),
+            streaks=[settled.streaks[p] for p in participants],
+        )
+        amounts = self._schedule.split(settled.budget, sum(slashes), scores, facts)
+        yield from _differ(f"{where}, excluded on the ledger", sorted(settled.excluded), sorted(settled.struck_out))
         for participant, score, slash, amount in zip(participants, scores, slashes, amounts, strict=True):
             receipt, entry = settled.receipts[participant], recorded[participant]
             person = f"{where}, {participant}"

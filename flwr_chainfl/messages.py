@@ -140,16 +140,16 @@ class ConsensusTerms:
 class UpdateTerms:
     """How a weight update becomes the vector that a report commits to.
 
-    step: what an integer of 1 stands for; bits: of a parameter; unit: bytes of a unit of the vector's tree; names: of the
-    arrays that count, a line each, empty for all; projection: lanes of a sketch, 0 for none; seed: of the sketch
+    update_step: what an integer of 1 stands for; update_bits: of a parameter; update_unit: bytes of a unit of the vector's tree; update_names: of the
+    arrays that count, a line each, empty for all; update_projection: lanes of a sketch, 0 for none; update_seed: of the sketch
     """
 
-    step: float
-    bits: int
-    unit: int
-    names: str
-    projection: int
-    seed: int
+    update_step: float
+    update_bits: int
+    update_unit: int
+    update_names: str
+    update_projection: int
+    update_seed: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,7 +238,7 @@ Terms = TypeVar("Terms", RoundTerms, ConsensusTerms, DecoderTerms, AssessmentTer
 
 def write_terms(
     config: ConfigRecord,
-    *terms: RoundTerms | ConsensusTerms | DecoderTerms | AssessmentTerms | SealTerms | EnvelopeTerms,
+    *terms: RoundTerms | ConsensusTerms | DecoderTerms | AssessmentTerms | SealTerms | EnvelopeTerms | UpdateTerms,
 ) -> ConfigRecord:
     """Return a copy of a ConfigRecord with the terms' fields added."""
     merged = ConfigRecord(dict(config.items()))

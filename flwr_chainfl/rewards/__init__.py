@@ -7,6 +7,7 @@ from flwr_chainfl.rewards.by_role import ByRole
 from flwr_chainfl.rewards.consistency import Consistency
 from flwr_chainfl.rewards.schedules import PayFacts, Proportional, Schedule, TopK
 from flwr_chainfl.rewards.split import split
+from flwr_chainfl.rewards.streaks import Streaks, Strikes
 
 _SCHEDULES: dict[str, Callable[..., Schedule]] = {
     "ByRole": lambda workers, validators, miners, minimum_score: ByRole(
@@ -28,4 +29,6 @@ def schedule_of(contract: str, arguments: Sequence[str]) -> Schedule:
     return _SCHEDULES[contract](*arguments)
 
 
-__all__ = ["ByRole", "Consistency", "PayFacts", "Proportional", "Schedule", "TopK", "schedule_of", "split"]
+__all__ = [
+    "ByRole", "Consistency", "PayFacts", "Proportional", "Schedule", "Streaks", "Strikes", "TopK", "schedule_of", "split",
+]  # fmt: skip

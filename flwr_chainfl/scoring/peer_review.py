@@ -91,7 +91,8 @@ class PeerReviewScore:
     floor: WAD, up to 1, of what the model is worth that the round began with; 0: every score below the threshold is slashed
 
     Source: docs/protocols/collateral.md, "Scoring" and "Different data".
-    Choice: 0.7 as threshold. A slash is a score of −1, which is a tenth of the task's smallest stake. The floor is ours.
+    Choice: 0.7 as threshold, which a reviewer falls below whose mark is 0.1 from the median. So what is held out has to be
+    some hundred examples, or the threshold lower: the accuracy on 50 examples is off by 0.1 now and then. A slash is a score of −1, which is a tenth of the task's smallest stake. The floor is ours.
     """
 
     threshold: int = 7 * WAD // 10

@@ -60,8 +60,6 @@ class Shapley:
 
         contributions: ascending by address; declared: samples of each at joining
         """
-        for one in contributions:
-            scorer.learn(one.report[16:], one.evidence)
         reports = [one.report for one in contributions]
         seed = keccak256(b"".join(reports))
 

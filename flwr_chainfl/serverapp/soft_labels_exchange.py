@@ -20,7 +20,8 @@ from flwr_chainfl.messages import (
     REFERENCE_NONE,
     REFERENCE_REPORT,
     SOFT_LABELS,
-    ConsensusTerms, UpdateTerms,
+    ConsensusTerms,
+    UpdateTerms,
     as_inputs,
     pack_array,
 )

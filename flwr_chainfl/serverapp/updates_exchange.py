@@ -67,8 +67,9 @@ class AveragedUpdates(Weights):
     def update_terms(self) -> UpdateTerms:
         """Return how this round's updates become vectors."""
         return UpdateTerms(
-            step=self.step, bits=self.updates.bits, unit=self._scorer.unit, names="\n".join(self.updates.names),
-            projection=self.updates.projection, seed=self.updates.seed,
+            update_step=self.step, update_bits=self.updates.bits, update_unit=self._scorer.unit,
+            update_names="\n".join(self.updates.names), update_projection=self.updates.projection,
+            update_seed=self.updates.seed,
         )
 
     def begin_round(self, arrays: ArrayRecord) -> None:
@@ -93,6 +94,7 @@ class AveragedUpdates(Weights):
         quantized = self.updates.vector(only_weights(contribution.reply), self._global, step=self.step)
         contribution.evidence = pack(quantized.lanes, bits=self.updates.bits)
         tree = VectorTree(contribution.evidence, self._scorer.unit)
+        self._scorer.learn(tree.root, contribution.evidence)
         contribution.report = VectorReport(contribution.samples, self.step, tree.root).pack()
         if quantized.clipped:
             contribution.notes.append((

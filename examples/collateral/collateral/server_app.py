@@ -9,7 +9,7 @@ from flwr.serverapp import Grid, ServerApp
 from collateral.plots import write_workers
 from collateral.settings import Settings, read_settings
 from collateral.task import Net, load, test
-from flwr_chainfl import FedCollateral, Wallet
+from flwr_chainfl import FedCollateral, PeerReviewScore, Wallet
 from flwr_chainfl.fixedpoint import from_wad, to_wad
 
 app = ServerApp()
@@ -20,6 +20,7 @@ def make_strategy(settings: Settings) -> FedCollateral:
     return FedCollateral(
         k=settings.top,
         skewed=settings.dirichlet > 0,
+        scorer=None if settings.dirichlet > 0 else PeerReviewScore(threshold=to_wad(settings.threshold)),
         aggregate=settings.aggregate,
         encryption=None if settings.encryption == "none" else settings.encryption,
         min_nodes=settings.num_clients,
@@ -58,6 +59,7 @@ def main(grid: Grid, context: Context) -> None:
     show_workers(settings, record, clients)
     names = {p["node"]: f"{clients[p['address']]}, {settings.behaviour(clients[p['address']])}" for p in record["participants"]}
     write_workers(record, names, directory / "workers.png")
+    print(f"Accuracy, precision and recall of each worker by round: {directory / 'workers.png'}")
 
 
 def show_workers(settings: Settings, record: dict, clients: dict[str, int]) -> None:

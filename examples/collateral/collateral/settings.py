@@ -24,6 +24,7 @@ class Settings:
     local_epochs: int
     learning_rate: float
     batch_size: int
+    threshold: float
     encryption: str
     aggregate: str
     top: int

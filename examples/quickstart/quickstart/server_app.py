@@ -9,7 +9,18 @@ from flwr.app import ArrayRecord, Context, MetricRecord
 from flwr.serverapp import Grid, ServerApp
 from flwr.serverapp.strategy import FedAvg, Strategy
 
-from flwr_chainfl import ChainStrategy, Deadlines, FedSoftLabel, PseudoPublic, SampleCount, Wallet, Weights
+from flwr_chainfl import (
+    ChainFL,
+    ChainStrategy,
+    Deadlines,
+    FedPeerPrediction,
+    FedRoleRotation,
+    FedSoftLabel,
+    PseudoPublic,
+    SampleCount,
+    Wallet,
+    Weights,
+)
 from flwr_chainfl.fixedpoint import to_wad
 from quickstart.settings import Settings, read_settings
 from quickstart.task import SIDE, Net, load_splits, test
@@ -35,8 +46,12 @@ def make_strategy(settings: Settings, student: Net) -> Strategy:
     }
     if settings.strategy == "weights":
         return ChainStrategy(exchange=Weights(FedAvg(**nodes)), scorer=SampleCount(), **chain)
-    if settings.strategy != "soft-labels":
-        raise ValueError(f"strategy is {settings.strategy!r}; choose soft-labels, weights or fedavg")
+    if settings.strategy == "role-rotation":
+        return FedRoleRotation(inner=FedAvg(**nodes), retrained=True, **chain)
+    if settings.strategy not in ("chainfl", "soft-labels", "peer-prediction"):
+        raise ValueError(
+            f"strategy is {settings.strategy!r}; choose chainfl, soft-labels, peer-prediction, role-rotation, weights or fedavg"
+        )
     if settings.public_set not in ("real", "cvae"):
         raise ValueError(f"public-set is {settings.public_set!r}; choose real or cvae")
     public_set: np.ndarray | PseudoPublic = (
@@ -45,6 +60,14 @@ def make_strategy(settings: Settings, student: Net) -> Strategy:
         else PseudoPublic(classes=10, inputs=settings.public_inputs)
     )
     distillation = {"weight": settings.consensus_weight, "entropy_temperature": settings.entropy_temperature}
+    if settings.strategy == "chainfl":
+        return ChainFL(
+            public_set=public_set, student=student, distillation=distillation, min_nodes=settings.num_clients, **chain
+        )
+    if settings.strategy == "peer-prediction":
+        return FedPeerPrediction(
+            public_set=public_set, student=student, distillation=distillation, min_nodes=settings.num_clients, **chain
+        )
     return FedSoftLabel(public_set=public_set, student=student, distillation=distillation, **nodes, **chain)
 
 
