@@ -13,6 +13,7 @@ from flwr.app import ArrayRecord
 
 from flwr_chainfl.config import require
 from flwr_chainfl.crypto import keccak256
+from flwr_chainfl.errors import ConfigError
 from flwr_chainfl.scoring import Alignment, Facts
 from flwr_chainfl.scoring.alignment import pack_factors
 from flwr_chainfl.scoring.shapley import ShapleyValues, fairness_factors, shapley_values
@@ -20,6 +21,7 @@ from flwr_chainfl.serverapp.contribution import Contribution
 from flwr_chainfl.serverapp.relay import Opening
 from flwr_chainfl.serverapp.updates_exchange import AveragedUpdates
 from flwr_chainfl.storage import Store, digest
+from flwr_chainfl.storage.cid import CHUNK_BYTES
 
 MICRO = 10**6
 
@@ -72,7 +74,10 @@ class Shapley:
         scores = scorer.score(reports, Facts(samples=declared)).scores
         factors = fairness_factors(found.values, scores)
         table = _table(self, found, contributions, seed, scores, factors)
-        cid = store.put(json.dumps(table, sort_keys=True).encode())
+        document = json.dumps(table, sort_keys=True).encode()
+        if len(document) > CHUNK_BYTES:
+            raise ConfigError(f"the Shapley table has {len(document)} bytes, above {CHUNK_BYTES}; sample fewer permutations")
+        cid = store.put(document)
         items = pack_factors(digest(cid), [(r[16:], factor) for r, factor in zip(reports, factors, strict=True)])
         return Opening(items, salt if salt is not None else secrets.token_bytes(32))
 
