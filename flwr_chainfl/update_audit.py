@@ -66,10 +66,12 @@ class UpdateAudit:
         self._expect(reference, reports, [VectorReport.unpack(report).samples for report in reports], step)
 
     def _expect(self, reference: ArrayRecord, reports: Sequence[bytes], samples: Sequence[int], step: float) -> None:
-        """Find the model that the next round begins with."""
+        """Find the model that the next round begins with; a sketch's average leads to none."""
+        if not self._updates.averages:
+            return
         sums = self._scorer.sums(reports, samples)
         moved = reference if sums is None else self._updates.applied(reference, sums.average, step=step)
-        self._expected = address(pack_weights(moved)) if self._updates.averages else None
+        self._expected = address(pack_weights(moved))
 
     def compare_table(self, where: str, calibration: bytes) -> Found:
         """Recompute a Shapley round's values and factors from the worth of the coalitions that its table names."""
