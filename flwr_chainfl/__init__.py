@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from flwr_chainfl.errors import ChainFLError
     from flwr_chainfl.exact_mean import ExactMean
     from flwr_chainfl.ledger import Ledger
-    from flwr_chainfl.rewards import ByRole, Proportional, TopK
+    from flwr_chainfl.rewards import ByRole, Consistency, Proportional, TopK
     from flwr_chainfl.roles import Rotation
     from flwr_chainfl.scoring import (
         AboveChance,
+        Alignment,
         ByScore,
         CorrelatedAgreement,
         OutputAgreement,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
         Deadlines,
         Envelopes,
         FedCollateral,
+        FedAlignment,
         FedPeerPrediction,
         FedRoleRotation,
         FedSoftLabel,
@@ -52,10 +54,12 @@ if TYPE_CHECKING:
         Weights,
     )
     from flwr_chainfl.signals import Signals
+    from flwr_chainfl.updates import Updates
     from flwr_chainfl.storage import FolderStore, IpfsStore
 
 _HOME = {
     "AboveChance": "scoring",
+    "Alignment": "scoring",
     "AllowList": "admission",
     "ByRole": "rewards",
     "ByScore": "scoring",
@@ -63,12 +67,14 @@ _HOME = {
     "ChainFL": "serverapp",
     "ChainFLError": "errors",
     "ChainStrategy": "serverapp",
+    "Consistency": "rewards",
     "CorrelatedAgreement": "scoring",
     "Deadlines": "serverapp",
     "EncryptionKey": "crypto",
     "Envelopes": "serverapp",
     "ExactMean": "exact_mean",
     "FedCollateral": "serverapp",
+    "FedAlignment": "serverapp",
     "FedPeerPrediction": "serverapp",
     "FedRoleRotation": "serverapp",
     "FedSoftLabel": "serverapp",
@@ -87,11 +93,13 @@ _HOME = {
     "RoleReward": "scoring",
     "Rotation": "roles",
     "SampleCount": "scoring",
+    "Shapley": "serverapp",
     "Signals": "signals",
     "SoftLabels": "serverapp",
     "Softmax": "scoring",
     "TopK": "rewards",
     "ValidatorVotes": "serverapp",
+    "Updates": "updates",
     "Wallet": "crypto",
     "WeightedPeerTruthSerum": "scoring",
     "Weights": "serverapp",
@@ -103,6 +111,7 @@ _HOME = {
 
 __all__ = [
     "AboveChance",
+    "Alignment",
     "AllowList",
     "ByRole",
     "ByScore",
@@ -110,12 +119,14 @@ __all__ = [
     "ChainFL",
     "ChainFLError",
     "ChainStrategy",
+    "Consistency",
     "CorrelatedAgreement",
     "Deadlines",
     "EncryptionKey",
     "Envelopes",
     "ExactMean",
     "FedCollateral",
+    "FedAlignment",
     "FedPeerPrediction",
     "FedRoleRotation",
     "FedSoftLabel",
@@ -134,11 +145,13 @@ __all__ = [
     "RoleReward",
     "Rotation",
     "SampleCount",
+    "Shapley",
     "Signals",
     "SoftLabels",
     "Softmax",
     "TopK",
     "ValidatorVotes",
+    "Updates",
     "Wallet",
     "WeightedPeerTruthSerum",
     "Weights",

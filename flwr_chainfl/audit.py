@@ -31,11 +31,12 @@ from flwr_chainfl.reputation import reputation
 from flwr_chainfl.rewards import PayFacts, Schedule, Streaks, Strikes, schedule_of
 from flwr_chainfl.roles import Role, Rotation
 from flwr_chainfl.roster import Roster
-from flwr_chainfl.scoring import Facts, RoleReward, Scored, Scorer, marks_of, scorer_of, weighting_of
+from flwr_chainfl.scoring import Alignment, Facts, RoleReward, Scored, Scorer, marks_of, scorer_of, weighting_of
 from flwr_chainfl.sealing import Entered, next_state
 from flwr_chainfl.serverapp.book import mean_text
 from flwr_chainfl.signals import Signals
 from flwr_chainfl.storage import FolderStore, Store, address, digest, open_store
+from flwr_chainfl.update_audit import UpdateAudit
 from flwr_chainfl.weights import unpack_weights
 
 Entry = dict[str, Any]
@@ -132,6 +133,9 @@ class _Audit:
         self._settings = task.settings()
         registry = None if self._settings.reputation == NOBODY else Registry(ledger.chain, self._settings.reputation)
         self._updates = registry.updates() if registry is not None else None
+        self._update_audit = (
+            UpdateAudit(self._terms, self._scorer, store) if isinstance(self._scorer, Alignment) else None
+        )
         self._settled = self._settle()
 
     def run(self) -> Iterator[Difference]:
@@ -299,6 +303,10 @@ class _Audit:
         yield from _differ(f"{where}, calibration", entry["calibration"], settled.calibration.hex() or None)
         yield from self._compare_reputations(where, recorded, settled)
         exchanged = [p for p in participants if recorded[p]["content"] is not None]
+        if self._update_audit is not None:
+            found = list(self._update_audit.take(where, entry, exchanged, recorded))
+            found += self._update_audit.compare_table(where, settled.calibration)
+            yield from (Difference(*one) for one in found)
         scored = None
         counted: dict[str, int] = {}
         if settled.seed:

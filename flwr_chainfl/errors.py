@@ -4,12 +4,14 @@
 
     ChainFLError
     ├── ConfigError (ValueError)            an unknown or impossible setting
+    │   └── GasCapError                     what a run would cost is above the cap
     ├── ParticipationError                  too few clients came, in the time given
     │   └── TooFewForRolesError             too few members for a worker, a validator and a miner
     ├── ReportError (ValueError)            what a participant sent cannot be used
     │   ├── ReportShapeError                shapes disagree, or a label is no class
     │   ├── SoftLabelError                  not a distribution over the classes
     │   ├── CodecError                      bytes that are no coded soft labels
+    │   ├── VectorError                     no packed vector of the task: length, values, scale or samples
     │   └── SealError                       a miner was shown what nobody signed, or attested another round or hash
     ├── PublicSetError (ValueError)         the shared inputs are empty, malformed or different
     ├── ModelError (ValueError)             a model does not fit the task
@@ -52,6 +54,10 @@ class ConfigError(ChainFLError, ValueError):
     """An unknown or impossible setting."""
 
 
+class GasCapError(ConfigError):
+    """What a run would cost is above the cap."""
+
+
 class ParticipationError(ChainFLError):
     """Too few clients came, in the time given."""
 
@@ -74,6 +80,10 @@ class SoftLabelError(ReportError):
 
 class CodecError(ReportError):
     """Bytes that are no coded soft labels."""
+
+
+class VectorError(ReportError):
+    """No packed vector of the task: another length or scale, values that are not finite, samples that cannot be."""
 
 
 class SealError(ReportError):

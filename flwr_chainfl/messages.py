@@ -137,6 +137,22 @@ class ConsensusTerms:
 
 
 @dataclass(frozen=True, kw_only=True)
+class UpdateTerms:
+    """How a weight update becomes the vector that a report commits to.
+
+    update_step: what an integer of 1 stands for; update_bits: of a parameter; update_unit: bytes of a unit of the vector's tree; update_names: of the
+    arrays that count, a line each, empty for all; update_projection: lanes of a sketch, 0 for none; update_seed: of the sketch
+    """
+
+    update_step: float
+    update_bits: int
+    update_unit: int
+    update_names: str
+    update_projection: int
+    update_seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class DecoderTerms:
     """How a client is to train its conditional VAE, before the first round.
 
@@ -217,12 +233,12 @@ class SealTerms:
     mark_signatures: list[bytes]
 
 
-Terms = TypeVar("Terms", RoundTerms, ConsensusTerms, DecoderTerms, AssessmentTerms, SealTerms, EnvelopeTerms)
+Terms = TypeVar("Terms", RoundTerms, ConsensusTerms, DecoderTerms, AssessmentTerms, SealTerms, EnvelopeTerms, UpdateTerms)
 
 
 def write_terms(
     config: ConfigRecord,
-    *terms: RoundTerms | ConsensusTerms | DecoderTerms | AssessmentTerms | SealTerms | EnvelopeTerms,
+    *terms: RoundTerms | ConsensusTerms | DecoderTerms | AssessmentTerms | SealTerms | EnvelopeTerms | UpdateTerms,
 ) -> ConfigRecord:
     """Return a copy of a ConfigRecord with the terms' fields added."""
     merged = ConfigRecord(dict(config.items()))

@@ -18,6 +18,7 @@ from flwr_chainfl.clientapp.decoder import PrivateData, train_decoder
 from flwr_chainfl.clientapp.envelopes import offer_key, seal_for_readers
 from flwr_chainfl.clientapp.seal import attest
 from flwr_chainfl.clientapp.soft_labels import SoftLabelClient
+from flwr_chainfl.clientapp.update import report_of_update
 from flwr_chainfl.crypto import EncryptionKey, Wallet
 from flwr_chainfl.errors import ConfigError, ReportError
 from flwr_chainfl.fixedpoint import from_wad, to_wad
@@ -36,6 +37,7 @@ from flwr_chainfl.messages import (
     EnvelopeTerms,
     RoundTerms,
     SealTerms,
+    UpdateTerms,
     only_metrics,
     read_terms,
     without_terms,
@@ -142,14 +144,14 @@ class ChainClientApp(ClientApp):
         key, config = configs[0]
         consensus = read_terms(ConsensusTerms, config)
         assessment, seal = read_terms(AssessmentTerms, config), read_terms(SealTerms, config)
-        envelopes = read_terms(EnvelopeTerms, config)
+        envelopes, update = read_terms(EnvelopeTerms, config), read_terms(UpdateTerms, config)
         if message.metadata.message_type == TYPE_KEY and envelopes is not None:
             wallet, own_key = self._wallet(context, terms), self._encryption_key(context, terms)
             return Message(offer_key(wallet, own_key, terms, envelopes), reply_to=message)
         message.content[key] = without_terms(config)
         category = message.metadata.message_type.split(".")[0]
         if category == "train":
-            return self._train(message, context, terms, consensus, envelopes)
+            return self._train(message, context, terms, consensus, envelopes, update)
         if seal is not None:
             attested = _once("seal", context, terms, lambda: attest(self._wallet(context, terms), terms, seal))
             return Message(attested, reply_to=message)
@@ -192,6 +194,7 @@ class ChainClientApp(ClientApp):
         terms: RoundTerms,
         consensus: ConsensusTerms | None,
         envelopes: EnvelopeTerms | None,
+        update: UpdateTerms | None,
     ) -> Message:
         wallet = self._wallet(context, terms)
         if terms.exchange == WEIGHTS:
@@ -209,6 +212,10 @@ class ChainClientApp(ClientApp):
                 if reference is None:
                     raise ReportError(f"the server's message has no ArrayRecord {terms.arrays_key!r} to compare with")
                 report = Signals(tasks=terms.signal_tasks, levels=terms.signal_levels).report(arrays[0], reference)
+            if update is not None:
+                if reference is None:
+                    raise ReportError(f"the server's message has no ArrayRecord {terms.arrays_key!r} to compare with")
+                report = report_of_update(arrays[0], reference, update, samples=samples)
             seconds = 0.0
             if envelopes is not None:
                 content, seconds = seal_for_readers(content, wallet.address, terms, envelopes)

@@ -13,6 +13,7 @@ from flwr_chainfl.crypto.envelope import (
 from flwr_chainfl.crypto.key_file import PASSWORD_VARIABLE
 from flwr_chainfl.crypto.randomness import round_seed, salts_entropy
 from flwr_chainfl.crypto.typed_data import Domain, Signature, TypedData, recover
+from flwr_chainfl.crypto.vector_tree import VectorTree, unit_chain, vector_root
 from flwr_chainfl.crypto.wallet import Wallet
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "PublicKey",
     "Signature",
     "TypedData",
+    "VectorTree",
     "Wallet",
     "calibration_commitment",
     "commitment",
@@ -35,6 +37,8 @@ __all__ = [
     "salts_entropy",
     "seal",
     "seal_bytes",
+    "unit_chain",
     "unseal",
     "unseal_bytes",
+    "vector_root",
 ]

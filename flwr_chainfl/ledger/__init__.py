@@ -1,5 +1,6 @@
 """The ledger: an EVM in this process or any EVM chain by RPC, and the typed client of a task on it."""
 
+from flwr_chainfl.ledger.average import Average, VectorSet
 from flwr_chainfl.ledger.chain import Chain, Event, Receipt
 from flwr_chainfl.ledger.gate import Gate
 from flwr_chainfl.ledger.keys import Keys, key_domain
@@ -30,6 +31,7 @@ from flwr_chainfl.ledger.task import (
 __all__ = [
     "NOBODY",
     "NO_HASH",
+    "Average",
     "Chain",
     "CommitRequest",
     "Event",
@@ -52,5 +54,6 @@ __all__ = [
     "Submission",
     "Task",
     "TaskStatus",
+    "VectorSet",
     "key_domain",
 ]

@@ -193,7 +193,7 @@ class Task:
         self.address = to_checksum_address(address)
         self.from_block = from_block
         self._abi = load("FederatedTask")
-        self._refusing = (self._abi, load("TestToken"), load("Invitations"), load("VRFRandomness"))
+        self._refusing = (self._abi, load("AlignmentScorer"), load("TestToken"), load("Invitations"), load("VRFRandomness"))
 
     @property
     def domain(self) -> Domain:

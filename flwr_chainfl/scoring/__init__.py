@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from flwr_chainfl.errors import ConfigError
+from flwr_chainfl.scoring.alignment import Alignment, VectorReport
 from flwr_chainfl.scoring.contribution_weights import AboveChance, ByScore, Softmax, Weighting, weighting_of
 from flwr_chainfl.scoring.correlated_agreement import (
     CorrelatedAgreement,
@@ -22,6 +23,10 @@ from flwr_chainfl.scoring.scorer import Facts, Scored, Scorer
 from flwr_chainfl.scoring.weighted_peer_truth_serum import WeightedPeerTruthSerum
 
 _SCORERS: dict[str, Callable[..., Scorer]] = {
+    "AlignmentScorer": lambda bits, parameters, unit, window, cosine, leave_one_out, accuracy: Alignment(
+        bits=int(bits), parameters=int(parameters), unit=int(unit), window=int(window), cosine=cosine == "True",
+        leave_one_out=leave_one_out == "True", accuracy=accuracy == "True",
+    ),
     "CorrelatedAgreementScorer": lambda classes, tasks, bonus_tasks, peers, deviations: CorrelatedAgreement(
         classes=int(classes), tasks=int(tasks), bonus_tasks=int(bonus_tasks), peers=int(peers), deviations=int(deviations)
     ),
@@ -56,6 +61,7 @@ def scorer_of(contract: str, arguments: Sequence[str], inner: Mapping[str, Any] 
 
 __all__ = [
     "AboveChance",
+    "Alignment",
     "ByScore",
     "CorrelatedAgreement",
     "Facts",
@@ -68,6 +74,7 @@ __all__ = [
     "Scored",
     "Scorer",
     "Softmax",
+    "VectorReport",
     "WeightedPeerTruthSerum",
     "Weighting",
     "chance_level",

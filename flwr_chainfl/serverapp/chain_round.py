@@ -13,7 +13,7 @@ from flwr.serverapp import Grid
 
 from flwr_chainfl.admission import Admission
 from flwr_chainfl.consensus import Standing
-from flwr_chainfl.crypto import calibration_commitment
+from flwr_chainfl.crypto import calibration_commitment, keccak256
 from flwr_chainfl.errors import ChainFLError, CommitmentError, ContractError, ReusedSaltError
 from flwr_chainfl.ledger import (
     NO_HASH,
@@ -35,15 +35,17 @@ from flwr_chainfl.messages import (
     write_terms,
 )
 from flwr_chainfl.roles import Everyone, Role, Rotation
-from flwr_chainfl.scoring import Facts, RoleReward, Scorer, Weighting, marks_of
+from flwr_chainfl.scoring import Alignment, Facts, RoleReward, Scorer, Weighting, marks_of
 from flwr_chainfl.serverapp.assessment import Assessment, assessment_message, read_marks
 from flwr_chainfl.serverapp.book import Book
 from flwr_chainfl.serverapp.contribution import Contribution, read_contribution, read_join, read_reveal
 from flwr_chainfl.serverapp.envelopes import Reader
 from flwr_chainfl.serverapp.exchange import Aggregate, Exchange
+from flwr_chainfl.serverapp.fairness import Shapley
 from flwr_chainfl.serverapp.phases import ask
 from flwr_chainfl.serverapp.relay import Opening, Relay, Revealed, address_order
 from flwr_chainfl.serverapp.round_log import RoundLog
+from flwr_chainfl.serverapp.updates_exchange import AveragedUpdates
 from flwr_chainfl.serverapp.seal import read_attestation, seal_message, seal_terms
 from flwr_chainfl.storage import Store, digest
 
@@ -56,7 +58,7 @@ Item = TypeVar("Item")
 class ChainRound:
     """A round of a ChainStrategy. A client that fails costs only itself: it becomes an event of the round.
 
-    assessment: who judges, None for nobody; admission: who may join, None for everybody; calibration: the round's items and their salt;
+    assessment: who judges, None for nobody; admission: who may join, None for everybody; shapley: corrects the pay of some rounds, None for no such correction; calibration: the round's items and their salt;
     roles: who does what; expected: the role of each member as it was drawn when the clients were asked, empty for workers alone;
     mint: token units of the test token that a newcomer is given, 0 for a token that is worth something;
     extend: token units that a round that was not planned is funded with, 0 where all are;
@@ -73,6 +75,7 @@ class ChainRound:
     scorer: Scorer
     assessment: Assessment | None
     admission: Admission | None
+    shapley: Shapley | None
     weighting: Weighting | None
     calibration: Opening
     roles: Rotation | Everyone
@@ -282,6 +285,8 @@ class ChainRound:
                 self._give_up_reason()
                 return
             facts = self._facts(acted, given, seed=seed)
+            if self.relay.averaging is not None:
+                self.relay.averaging.keep([contribution.evidence for contribution in accepted])
             scored = self.scorer.score([one.report for one in self._acted], facts)
             for kind, note in scored.notes if revealed else ():
                 log.warning("%s", note)
@@ -293,6 +298,19 @@ class ChainRound:
                 calibration=self.calibration.items,
             )
             self.log.seed = facts.seed.hex()
+
+    def _value_updates(self, members: Sequence[Contribution]) -> None:
+        """In a Shapley round, find what the updates are worth; the ledger's round opens with a hash of their factors."""
+        if self.shapley is None or not self.shapley.is_due(self.log.number):
+            return
+        assert isinstance(self.scorer, Alignment)
+        assert isinstance(self.exchange, AveragedUpdates)
+        with self.log.phase("shapley"):
+            declared = [self.book.samples(one.address) for one in members]
+            salt = keccak256(b"".join(one.report for one in members)) if self.terms.seed >= 0 else None
+            self.calibration = self.shapley.opening(
+                members, self.exchange, self.scorer, self.store, declared, salt=salt
+            )
 
     def _facts(self, acted: Sequence[str], given: Mapping[str, Mapping[str, int]], *, seed: bytes) -> Facts:
         """Return what the scores of those that acted in the round rest on, ascending by address."""
@@ -379,6 +397,8 @@ class ChainRound:
                 )
                 self.book.bind(contribution.address, node)
                 self.exchange.check_reply(contribution)
+                for kind, note in contribution.notes:
+                    self.log.event(kind, node, note, contribution.address)
             except ChainFLError as error:
                 self.failed("unusable-reply", node, str(error))
                 continue
@@ -414,6 +434,7 @@ class ChainRound:
             return []
         if self.extend and self.relay.task.round_number > 0:
             self.relay.extend(self.extend)
+        self._value_updates(members)
         commitment = (
             calibration_commitment(self.calibration.items, self.calibration.salt) if self.calibration.items else NO_HASH
         )

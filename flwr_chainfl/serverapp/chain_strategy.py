@@ -19,21 +19,24 @@ from flwr_chainfl.config import require
 from flwr_chainfl.crypto import Wallet
 from flwr_chainfl.errors import ConfigError, ParticipationError
 from flwr_chainfl.fixedpoint import WAD
-from flwr_chainfl.ledger import NOBODY, Ledger, Registry, Settings
+from flwr_chainfl.ledger import NOBODY, Average, Ledger, Registry, Settings
 from flwr_chainfl.messages import EnvelopeTerms, RoundTerms, write_terms
 from flwr_chainfl.record import RunRecord, earnings_table, write_plots
 from flwr_chainfl.rewards import Proportional, Schedule
 from flwr_chainfl.roles import Everyone, Role, Rotation
-from flwr_chainfl.scoring import RoleReward, Scorer, Weighting
-from flwr_chainfl.serverapp.assessment import Assessment
+from flwr_chainfl.scoring import Alignment, PeerReviewScore, RoleReward, Scorer, Weighting
+from flwr_chainfl.serverapp.assessment import Assessment, PeerReview
+from flwr_chainfl.serverapp.averaging import Averaging
 from flwr_chainfl.serverapp.book import Book
 from flwr_chainfl.serverapp.calibration import Calibration
 from flwr_chainfl.serverapp.chain_round import ChainRound, next_roles, usable_evaluations
 from flwr_chainfl.serverapp.exchange import Exchange, Surroundings
+from flwr_chainfl.serverapp.fairness import Shapley
 from flwr_chainfl.serverapp.phases import wait_for_nodes
 from flwr_chainfl.serverapp.relay import NO_CALIBRATION, Relay
 from flwr_chainfl.serverapp.round_log import RoundLog
 from flwr_chainfl.serverapp.selection import Reputation, Repute, Selector
+from flwr_chainfl.serverapp.updates_exchange import AveragedUpdates
 from flwr_chainfl.serverapp.validator_votes import ValidatorVotes
 from flwr_chainfl.storage import FolderStore, RoundStore, Store, open_store
 
@@ -73,6 +76,8 @@ class ChainStrategy(Strategy):
         What travels: `Weights(inner=FedAvg())` or `SoftLabels(public_set, student)`.
     scorer : Scorer
         What a contribution is worth.
+    shapley : Shapley, optional
+        Corrects the pay of every F-th round by what the updates were worth; see `FedAlignment`. Default: no correction.
     weighting : Weighting, optional
         How much each contribution counts in the aggregate by what it scored, such as `Softmax`; with weights, Flower's
         num-examples are scaled. Default: no difference.
@@ -153,6 +158,7 @@ class ChainStrategy(Strategy):
         exchange: Exchange,
         scorer: Scorer,
         weighting: Weighting | None = None,
+        shapley: Shapley | None = None,
         schedule: Schedule | None = None,
         roles: Rotation | Everyone | None = None,
         assessment: Assessment | None = None,
@@ -217,11 +223,15 @@ class ChainStrategy(Strategy):
         self.exchange = exchange
         self.scorer = scorer
         self.weighting = weighting
+        if shapley is not None and not (isinstance(scorer, Alignment) and isinstance(exchange, AveragedUpdates)):
+            raise ConfigError("Shapley values are of updates that the contract averages; use FedAlignment, or leave shapley out")
+        self._shapley = shapley
         self.schedule: Schedule = schedule if schedule is not None else Proportional()
         self.roles: Rotation | Everyone = roles if roles is not None else Everyone()
         if isinstance(self.roles, Rotation):
             assessment = assessment if assessment is not None else ValidatorVotes()
         _check_roles(self.roles, exchange, scorer, assessment, weighting)
+        _check_reviews(scorer, assessment)
         self.assessment = assessment
         self._packed = packed
         self.num_rounds = num_rounds
@@ -296,6 +306,7 @@ class ChainStrategy(Strategy):
             scorer=self.scorer,
             assessment=self.assessment,
             admission=self._admission,
+            shapley=self._shapley,
             weighting=self.weighting,
             calibration=self._calibration.draw() if self._calibration is not None else NO_CALIBRATION,
             roles=self.roles,
@@ -459,6 +470,9 @@ class ChainStrategy(Strategy):
             source.authorise(relay.task.address)
         if self.exchange.envelopes is not None:
             self.exchange.envelopes.open(relay, store)
+        if isinstance(self.scorer, Alignment):
+            average = Average(ledger.chain, settings.scorer)
+            relay.averaging = Averaging(average, relay.task, self.scorer, kept=self._settlement == "onchain")
         known = self.exchange.known_labels
         if known is not None and self._calibration_share > 0:
             self._calibration = Calibration(known, share=self._calibration_share, seed=self._seed)
@@ -597,7 +611,7 @@ class ChainStrategy(Strategy):
         role = self._live().current().expected.get(member)
         terms = replace(terms, member=member, role=role.name.lower() if role is not None else "")
         content = RecordDict({name: record for name, record in message.content.items() if name != key and len(record)})
-        parts = [part for part in (consensus, envelopes) if part is not None]
+        parts = [part for part in (consensus, envelopes, self.exchange.update_terms()) if part is not None]
         content[key] = write_terms(config, terms, *parts)
         message.content = content
         return message
@@ -651,6 +665,20 @@ def _check_roles(
         raise ConfigError(f"validators vote where roles rotate, and {type(assessment).__name__} asks others; leave one of them out")
     if weighting is not None:
         raise ConfigError("a weighting by scores cannot be sealed, since the scores rest on the seal; leave weighting out")
+
+
+def _check_reviews(scorer: Scorer, assessment: Assessment | None) -> None:
+    """Raise ConfigError where a scorer of reviews has none to score."""
+    if isinstance(scorer, RoleReward) and isinstance(scorer.inner, PeerReviewScore):
+        raise ConfigError("validators judge where roles rotate, and nobody reviews its peers; give RoleReward another inner scorer")
+    if not isinstance(scorer, PeerReviewScore):
+        return
+    if not isinstance(assessment, PeerReview):
+        raise ConfigError("PeerReviewScore scores by what peers say of each other; add assessment=PeerReview()")
+    if scorer.floor > 0 and not assessment.judges_reference:
+        raise ConfigError(
+            "a floor compares with the model that the round began with; add assessment=PeerReview(judges_reference=True)"
+        )
 
 
 def _deploy_scorer(ledger: Ledger, scorer: Scorer) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from flwr.app import ConfigRecord, Message
@@ -24,7 +24,8 @@ class Contribution:
 
     node: Flower node id; round_number: the ledger's; address: checksummed; samples: local examples; join: the wish to
     join, None of a member; salt: 32 bytes, empty until revealed; sent, reference: what the reveal brought, and what it is coded against; content, cid, report: what was exchanged in
-    the stored form, its address and its scored part, empty until known
+    the stored form, its address and its scored part, empty until known; evidence: what a report that is a hash is of; notes:
+    what the run record should tell, kind and text
     """
 
     node: int
@@ -40,6 +41,8 @@ class Contribution:
     content: bytes = b""
     cid: str = ""
     report: bytes = b""
+    evidence: bytes = b""
+    notes: list[tuple[str, str]] = field(default_factory=list)
 
     def opening(self, terms: RoundTerms) -> Reveal:
         """Return the reveal for the ledger.

@@ -14,7 +14,7 @@ from flwr.serverapp.strategy import Strategy
 from numpy.typing import NDArray
 
 from flwr_chainfl.consensus import Standing
-from flwr_chainfl.messages import ConsensusTerms
+from flwr_chainfl.messages import ConsensusTerms, UpdateTerms
 from flwr_chainfl.serverapp.contribution import Contribution
 from flwr_chainfl.serverapp.envelopes import Envelopes
 from flwr_chainfl.signals import Signals
@@ -101,6 +101,9 @@ class Exchange(Protocol):
 
     def consensus_terms(self, node: int) -> ConsensusTerms | None:
         """Return what a node needs of the consensus, None where the exchange has none."""
+
+    def update_terms(self) -> UpdateTerms | None:
+        """Return how a weight update becomes the vector that a report commits to; None where a report is something else."""
 
     def forget(self, node: int) -> None:
         """Assume that a node that failed has lost what it was sent before."""

@@ -29,6 +29,8 @@ from flwr_chainfl.ledger import (
     TaskStatus,
 )
 
+from flwr_chainfl.serverapp.averaging import Averaging
+
 log = logging.getLogger("flwr")
 
 BATCH = 100
@@ -99,6 +101,7 @@ class Relay:
         self.task = task
         self.token = token
         self.pending: list[Posting] = []
+        self.averaging: Averaging | None = None
         settings = task.settings()
         self._settings = settings
         self._on_chain = settings.onchain
@@ -391,6 +394,9 @@ class Relay:
             except ContractError as error:
                 if error.name != "AlreadyPublished":
                     raise
+        if self.averaging is not None:
+            reports = {one.participant: one.report for one in posting.revealed}
+            self.averaging.compute(posting.round_number, listed.participants, reports, self._count)
         for receipt in self.task.compute_scores(posting.round_number, listed, work=WORK):
             self._count("computeScores", receipt)
 

@@ -21,6 +21,7 @@ from flwr_chainfl.messages import (
     REFERENCE_REPORT,
     SOFT_LABELS,
     ConsensusTerms,
+    UpdateTerms,
     as_inputs,
     pack_array,
 )
@@ -238,6 +239,10 @@ class SoftLabels:
             temperature=self._temperature,
             weight=self._weight,
         )
+
+    def update_terms(self) -> UpdateTerms | None:
+        """No weights travel."""
+        return None
 
     def forget(self, node: int) -> None:
         """Send everything again, in full, to a node that failed."""

@@ -13,7 +13,7 @@ from flwr_chainfl.consensus import Standing
 from flwr_chainfl.errors import CommitmentError, ConfigError, ReportShapeError
 from flwr_chainfl.exact_mean import ExactMean, in_units
 from flwr_chainfl.labels import MICRO
-from flwr_chainfl.messages import NUM_EXAMPLES, REPLY_RECORD, WEIGHTS, ConsensusTerms
+from flwr_chainfl.messages import NUM_EXAMPLES, REPLY_RECORD, WEIGHTS, ConsensusTerms, UpdateTerms
 from flwr_chainfl.serverapp.contribution import Contribution
 from flwr_chainfl.serverapp.envelopes import Envelopes
 from flwr_chainfl.serverapp.exchange import Aggregate, Surroundings
@@ -143,6 +143,10 @@ class Weights:
         """Weights have no consensus."""
         return None
 
+    def update_terms(self) -> UpdateTerms | None:
+        """Reports are no vectors."""
+        return None
+
     def forget(self, node: int) -> None:
         """Every train message carries the global model, so there is nothing to lose."""
 
@@ -156,7 +160,7 @@ class Weights:
                 raise ReportShapeError("the reply carries weights in the open; use the same flwr-chainfl version")
             contribution.report = contribution.samples.to_bytes(8, "big")
             return
-        arrays = _weights(contribution.reply)
+        arrays = only_weights(contribution.reply)
         same_shapes(arrays, self._global)
         if self.exact is not None:
             for name, array in arrays.items():
@@ -186,7 +190,7 @@ class Weights:
         same_shapes(committed, self._global)
         if self.signals is not None:
             contribution.report = self.signals.report(committed, self._global)
-        if not is_scaled_update(_weights(contribution.reply), committed, self._global):
+        if not is_scaled_update(only_weights(contribution.reply), committed, self._global):
             raise CommitmentError(
                 f"the weights of {contribution.address} are not the committed update, clipped; send what is committed"
             )
@@ -201,7 +205,7 @@ class Weights:
         """Show assessors the weights, or the envelope as the store has it."""
         if self.envelopes is not None:
             return store.get(contribution.cid)
-        return _weights(contribution.reply)
+        return only_weights(contribution.reply)
 
     @property
     def reference(self) -> ArrayRecord:
@@ -220,7 +224,7 @@ class Weights:
 
     def stored(self, contribution: Contribution, store: Store) -> bytes:
         """Return the weights as safetensors bytes."""
-        return pack_weights(_weights(contribution.reply))
+        return pack_weights(only_weights(contribution.reply))
 
     def before(self) -> bytes:
         """Return the global model as safetensors bytes."""
@@ -229,7 +233,7 @@ class Weights:
     def found(self, accepted: Sequence[Contribution], standing: Standing, store: Store) -> bytes:
         """Return the exact mean as safetensors bytes."""
         assert self.exact is not None
-        models = (_weights(contribution.reply) for contribution in accepted)
+        models = (only_weights(contribution.reply) for contribution in accepted)
         samples = [int.from_bytes(contribution.report, "big") for contribution in accepted]
         self._pending = self.exact.mean(models, samples, self._global)
         return pack_weights(self._pending)
@@ -239,7 +243,7 @@ class Weights:
         if self.exact is not None:
             return self._adopt(accepted)
         counted = {c.address: standing.contributions.get(c.address, 0) for c in accepted} if standing.contributions else {}
-        replies = [_plain(contribution.reply) for contribution in accepted]
+        replies = [without_protocol(contribution.reply) for contribution in accepted]
         key = str(getattr(self.flower, "weighted_by_key", NUM_EXAMPLES))
         for contribution, reply in zip(accepted, replies, strict=True):
             if not self._by_samples:
@@ -259,12 +263,13 @@ class Weights:
         assert self._pending is not None
         assert isinstance(self.flower, FedAvg)
         self._sealed = pack_weights(self._pending)
-        replies = [_plain(contribution.reply).content for contribution in accepted]
+        replies = [without_protocol(contribution.reply).content for contribution in accepted]
         metrics = self.flower.train_metrics_aggr_fn(replies, self.flower.weighted_by_key) if replies else None
         return Aggregate(self._pending, metrics)
 
 
-def _weights(reply: Message) -> ArrayRecord:
+def only_weights(reply: Message) -> ArrayRecord:
+    """Return the one ArrayRecord of a reply; raises ReportShapeError when there is not exactly one."""
     records = list(reply.content.array_records.values())
     if len(records) != 1:
         raise ReportShapeError(f"the reply has {len(records)} ArrayRecords; Flower's aggregation needs exactly 1")
@@ -285,7 +290,7 @@ def _weigh(reply: Message, key: str, value: int) -> None:
         record[key] = value
 
 
-def _plain(reply: Message) -> Message:
+def without_protocol(reply: Message) -> Message:
     """Take the protocol's record out of a reply, as the inner strategy expects it."""
     reply.content = RecordDict({key: record for key, record in reply.content.items() if key != REPLY_RECORD})
     return reply

@@ -126,6 +126,11 @@ def digest(cid: str) -> bytes:
     return _parse(cid)[4:]
 
 
+def address_of_digest(found: bytes) -> str:
+    """Return the CID of content of one chunk, up to 1 MiB, from its SHA-256 digest."""
+    return _text(_RAW_PREFIX + found)
+
+
 def _text(binary: bytes) -> str:
     return "b" + base64.b32encode(binary).decode().lower().rstrip("=")
 

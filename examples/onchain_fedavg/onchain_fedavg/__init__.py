@@ -1,0 +1,1 @@
+"""FedAvg on chain: a standalone Flower app."""

@@ -1,0 +1,142 @@
+"""The exchange of weight updates that the contract averages and scores: weights travel, packed vectors are committed to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from flwr.app import ArrayRecord
+from flwr.serverapp.strategy import FedAvg, Strategy
+
+from flwr_chainfl.consensus import Standing
+from flwr_chainfl.crypto import VectorTree
+from flwr_chainfl.errors import ConfigError, VectorError
+from flwr_chainfl.messages import UpdateTerms
+from flwr_chainfl.packed_vector import pack, unpack
+from flwr_chainfl.scoring import Alignment, VectorReport
+from flwr_chainfl.serverapp.contribution import Contribution
+from flwr_chainfl.serverapp.exchange import Aggregate
+from flwr_chainfl.serverapp.weights_exchange import Weights, only_weights, without_protocol
+from flwr_chainfl.storage import Store
+from flwr_chainfl.updates import Updates, fitting_step
+from flwr_chainfl.weights import pack_weights
+
+
+class AveragedUpdates(Weights):
+    """Clients send weights, and commit to their update in fixed point; the vectors' average moves the model.
+
+    Parameters
+    ----------
+    updates : Updates
+        What of an update is averaged and scored.
+    scorer : Alignment
+        Scores the updates; what it knows of a round's vectors the average is made of.
+    inner : Strategy, optional
+        Samples the nodes and averages the metrics; with a sketch (`Updates(projection=…)`), it aggregates the weights as
+        well. Default: ``FedAvg()``.
+    step : float
+        What an integer of 1 stands for in the first round. Later it follows the largest change of the last round.
+    """
+
+    mismatch_hint = "; it may have used another step than the round's, or other samples than it replied"
+
+    def __init__(self, updates: Updates, scorer: Alignment, *, inner: Strategy | None = None, step: float = 2.0**-12) -> None:
+        super().__init__(inner, keep_content=True)
+        if not np.isfinite(step) or step <= 0:
+            raise ConfigError(f"the step is {step}; a positive number is needed")
+        if updates.averages and type(self.flower).aggregate_train is not FedAvg.aggregate_train:
+            raise ConfigError(
+                f"{type(self.flower).__name__} aggregates in its own way, but the contract averages; name an inner strategy "
+                f"that averages as FedAvg does, or score a sketch: Updates(projection=256)"
+            )
+        self.updates = updates
+        self._scorer = scorer
+        self.step = step
+
+    @property
+    def report_kind(self) -> str:
+        """A report commits to an update as a packed vector."""
+        return "vectors"
+
+    def terms(self) -> dict[str, Any]:
+        """Return the exchange's part of the task's terms."""
+        return {**super().terms(), "updates": {**asdict(self.updates), "names": list(self.updates.names)}}
+
+    def update_terms(self) -> UpdateTerms:
+        """Return how this round's updates become vectors."""
+        return UpdateTerms(
+            update_step=self.step, update_bits=self.updates.bits, update_unit=self._scorer.unit,
+            update_names="\n".join(self.updates.names), update_projection=self.updates.projection,
+            update_seed=self.updates.seed,
+        )
+
+    def begin_round(self, arrays: ArrayRecord) -> None:
+        """Take the global model that the round starts from.
+
+        Raises ConfigError when its updates have another size than the contract expects.
+        """
+        super().begin_round(arrays)
+        found = self.updates.parameters(arrays)
+        if found != self._scorer.parameters:
+            raise ConfigError(
+                f"an update of this model has {found} parameters, the task is for {self._scorer.parameters}; start with the "
+                f"arrays that the strategy was made for"
+            )
+        self._scorer.forget()
+
+    def check_reply(self, contribution: Contribution) -> None:
+        """Find the vector that the reply's weights stand for, and what the client must have committed to."""
+        super().check_reply(contribution)
+        if contribution.samples < 1:
+            raise VectorError("the update is said to come from 0 samples, so it has no weight; leave the client out")
+        quantized = self.updates.vector(only_weights(contribution.reply), self._global, step=self.step)
+        contribution.evidence = pack(quantized.lanes, bits=self.updates.bits)
+        tree = VectorTree(contribution.evidence, self._scorer.unit)
+        self._scorer.learn(tree.root, contribution.evidence)
+        contribution.report = VectorReport(contribution.samples, self.step, tree.root).pack()
+        if quantized.clipped:
+            contribution.notes.append((
+                "clipped", f"{100 * quantized.clipped:.2f} % of its values are beyond {self.step * 2 ** (self.updates.bits - 1):g}"
+            ))
+
+    def candidate(self, contributions: Sequence[Contribution]) -> ArrayRecord:
+        """Return the model that these contributions alone would lead to; the global one for none."""
+        sums = self._scorer.sums([c.report for c in contributions], [c.samples for c in contributions])
+        if sums is None:
+            return self._global
+        return self.updates.applied(self._global, sums.average, step=self.step)
+
+    def aggregate(self, server_round: int, accepted: Sequence[Contribution], standing: Standing) -> Aggregate:
+        """Move the model by the vectors' average; a sketch's model is the inner strategy's."""
+        assert self._store is not None
+        reference = self._store.put(pack_weights(self._global))
+        largest = max(self._largest(contribution) for contribution in accepted)
+        if not self.updates.averages:
+            found = super().aggregate(server_round, accepted, standing)
+            self._fit(largest)
+            return Aggregate(found.arrays, found.metrics, found.weights, reference=reference)
+        if standing.contributions:
+            raise ConfigError("the contract averages by samples; leave weighting out")
+        moved = self.candidate(accepted)
+        self._fit(largest)
+        flower = self.flower
+        assert isinstance(flower, FedAvg)
+        replies = [without_protocol(contribution.reply).content for contribution in accepted]
+        metrics = flower.train_metrics_aggr_fn(replies, flower.weighted_by_key)
+        return Aggregate(moved, metrics, reference=reference)
+
+    def stored(self, contribution: Contribution, store: Store) -> bytes:
+        """Return the weights as safetensors bytes."""
+        return pack_weights(only_weights(contribution.reply))
+
+    def _largest(self, contribution: Contribution) -> float:
+        """Return the largest change of an update, as far as it was in range."""
+        lanes = unpack(contribution.evidence, parameters=self._scorer.parameters, bits=self.updates.bits)
+        return float(np.abs(lanes).max(initial=0)) * self.step
+
+    def _fit(self, largest: float) -> None:
+        """Fit the next round's step to this round's changes; where the range was used up, it grows at once."""
+        if self.updates.averages and largest > 0:
+            self.step = fitting_step(largest, bits=self.updates.bits)
