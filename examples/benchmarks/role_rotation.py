@@ -31,12 +31,12 @@ from flwr_chainfl.fixedpoint import WAD
 APP = Path(__file__).resolve().parent.parent / "role_rotation"
 sys.path.insert(0, str(APP))
 
-from role_rotation.client_app import app as client_app  # noqa: E402
-from role_rotation.server_app import make_strategy  # noqa: E402
-from role_rotation.settings import Settings  # noqa: E402
-from role_rotation.task import SIDE, Net, load, test  # noqa: E402
+from role_rotation.client_app import app as client_app
+from role_rotation.server_app import make_strategy
+from role_rotation.settings import Settings
+from role_rotation.task import SIDE, Net, load, test
 
-from flwr_chainfl import Wallet  # noqa: E402
+from flwr_chainfl import Wallet
 
 MNIST: dict[str, Any] = {"dataset": "mnist", "local-epochs": 1, "learning-rate": 0.01, "batch-size": 20}
 

@@ -9,10 +9,10 @@ from math import isqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from flwr_chainfl.draws import draw, draws, key_of, random_bits
 from flwr_chainfl.errors import ReportShapeError
 from flwr_chainfl.fixedpoint import WAD
 from flwr_chainfl.labels.votes import validate_reports
-from flwr_chainfl.draws import draw, draws, key_of, random_bits
 from flwr_chainfl.scoring.pairing import draw_pairs, matches
 from flwr_chainfl.scoring.scorer import Facts, Scored
 from flwr_chainfl.scoring.usable import FEWEST_PARTICIPANTS, pairing_notes, usable_labels
