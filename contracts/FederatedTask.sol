@@ -193,13 +193,13 @@ contract FederatedTask is TaskState {
     ///        when nobody can change a report any more; 0: none.
     function nextRound(uint256[] calldata selection, bytes32 calibration)
         external
-        whenTask(TaskStatus.Running)
     {
-        if (round == rounds) revert RoundsExhausted(rounds);
         if (msg.sender != requester) {
             if (round == 0 || selection.length != 0 || calibration != 0) _checkRequester();
             _checkReached(_idleDeadline());
         }
+        _checkTask(TaskStatus.Running);
+        if (round == rounds) revert RoundsExhausted(rounds);
         if (round > 0 && _rounds[round].status == RoundStatus.Open) {
             revert WrongRoundStatus(round, RoundStatus.Open, RoundStatus.Posted);
         }

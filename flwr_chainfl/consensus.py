@@ -15,7 +15,6 @@ from flwr_chainfl.errors import ConfigError
 from flwr_chainfl.fixedpoint import WAD
 from flwr_chainfl.labels import MICRO
 
-
 _WITHOUT_MEMORY = ("mean", "majority", "peer-weighted")
 
 

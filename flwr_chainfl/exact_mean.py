@@ -17,7 +17,8 @@ LARGEST = 2**14
 """No parameter may be larger, so that 2^24 samples fit into 64 bits."""
 
 _MOST_SAMPLES = 2**24
-_MIXING_BITS = 16
+_ONE = 1 << 16  # of α
+_UNITS = float(1 << FRACTION_BITS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +47,7 @@ class ExactMean:
 
     @property
     def _alpha(self) -> int:
-        return round(self.mixing * 2**_MIXING_BITS)
+        return round(self.mixing * _ONE)
 
     def mean(self, models: Iterable[ArrayRecord], samples: Sequence[int], before: ArrayRecord) -> ArrayRecord:
         """Return the next global model; `before` itself where nobody counts.
@@ -68,9 +69,9 @@ class ExactMean:
         mixed: dict[str, Array] = {}
         for name, array in before.items():
             mean = _rounded(sums[name], total)
-            if self._alpha < 2**_MIXING_BITS:
-                kept = (2**_MIXING_BITS - self._alpha) * in_units(name, array.numpy())
-                mean = _rounded(kept + self._alpha * mean, 2**_MIXING_BITS)
+            if self._alpha < _ONE:
+                kept = (_ONE - self._alpha) * in_units(name, array.numpy())
+                mean = _rounded(kept + self._alpha * mean, _ONE)
             mixed[name] = Array(_from_units(mean, array.numpy().dtype))
         return ArrayRecord(mixed)
 
@@ -92,13 +93,15 @@ def in_units(name: str, values: NDArray[Any]) -> NDArray[np.int64]:
         )
     if values.dtype.kind != "f":
         return values.astype(np.int64)
-    return np.rint(values.astype(np.float64) * 2**FRACTION_BITS).astype(np.int64)
+    units: NDArray[np.float64] = np.rint(values.astype(np.float64) * _UNITS)
+    return units.astype(np.int64)
 
 
 def _from_units(units: NDArray[np.int64], dtype: np.dtype[Any]) -> NDArray[Any]:
     if dtype.kind != "f":
         return units.astype(dtype)
-    return (units.astype(np.float64) / 2**FRACTION_BITS).astype(dtype)
+    values: NDArray[np.float64] = units.astype(np.float64) / _UNITS
+    return values.astype(dtype)
 
 
 def _bounded(samples: list[int]) -> list[int]:

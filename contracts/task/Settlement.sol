@@ -281,9 +281,7 @@ contract Settlement is Assessment {
         bytes32 progressHash = progress.length == 0 ? bytes32(0) : keccak256(progress);
         if (progressHash != begun) revert ProgressMismatch(progressHash, begun);
         if (begun != 0 || block.timestamp > deadline) return r;
-        if (r.published < participants.length) {
-            revert ReportsMissing(r.published, uint32(participants.length), deadline);
-        }
+        if (r.published < r.revealed) revert ReportsMissing(r.published, r.revealed, deadline);
         if (hidden) revert CalibrationMissing(round_, deadline);
     }
 

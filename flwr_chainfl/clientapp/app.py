@@ -305,7 +305,7 @@ def _once(kind: str, context: Context, terms: RoundTerms, sign: Callable[[], Rec
     name = f"{ONCE_RECORD}.{kind}"
     kept = context.state.config_records.get(name)
     if kept is None or (kept["of-task"], kept["round"]) != (terms.task, terms.round_number):
-        kept = ConfigRecord({**dict(sign()[REPLY_RECORD].items()), "of-task": terms.task})
+        kept = ConfigRecord({**dict(sign().config_records[REPLY_RECORD].items()), "of-task": terms.task})
         context.state[name] = kept
     return RecordDict({REPLY_RECORD: ConfigRecord({key: value for key, value in kept.items() if key != "of-task"})})
 

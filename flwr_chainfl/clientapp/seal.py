@@ -95,7 +95,8 @@ def _tally(
         marks=marks_of(acted, given, reference=terms.task) if given else (),
     )
     votes = ProxyVote(threshold=wanted.threshold).tally(facts).accepted
-    counted = json.loads(wanted.rule)["exchange"] != SOFT_LABELS
+    rule = json.loads(wanted.rule)
+    counted = rule["exchange"] != SOFT_LABELS and rule["signals"] is None
     return {
         one
         for one, good in zip(acted, votes, strict=True)

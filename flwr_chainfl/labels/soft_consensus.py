@@ -87,8 +87,9 @@ def exact_soft_labels(
         total += np.rint(one.astype(np.float64) * _UNITS).astype(np.int64) * share
     if total is None:
         raise ReportShapeError("0 soft label sets to average; at least 1 is needed")
-    sums = (total >> _SPARE_BITS).sum(axis=1, keepdims=True)
-    return ((total >> _SPARE_BITS).astype(np.float64) / sums.astype(np.float64)).astype(np.float32)
+    shares = (total >> _SPARE_BITS).astype(np.float64)
+    mean: NDArray[np.float64] = shares / shares.sum(axis=1, keepdims=True)
+    return mean.astype(np.float32)
 
 
 def reduce_entropy(soft_labels: NDArray[np.float32], *, temperature: float) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Validators' votes from the scores they gave: is a worker's contribution worse than what the round began with?"""
+"""Validators' votes, from the marks they gave: is a contribution worse than what the round began with, or is it not."""
 
 from __future__ import annotations
 

@@ -140,8 +140,8 @@ class RoleReward:
             return ()
         return tuple(
             ("samples-above-declared",
-             f"a worker reports {int.from_bytes(reports[i], 'big')} samples and declared {facts.samples[i]} when it joined; "
-             f"it counts nothing in this round")
+             (f"a worker reports {int.from_bytes(reports[i], 'big')} samples and declared {facts.samples[i]} when it joined; "
+             f"it counts nothing in this round"))
             for i in workers_of(facts)
             if len(reports[i]) == _SAMPLES_LENGTH and int.from_bytes(reports[i], "big") > facts.samples[i]
         )  # fmt: skip

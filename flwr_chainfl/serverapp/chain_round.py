@@ -204,7 +204,7 @@ class ChainRound:
 
         accepted: all that was revealed, which miners check; entered: what the votes let in
         """
-        if not self.exchange.is_sealed or not accepted:
+        if not self.exchange.is_exact or not accepted:
             return
         assert isinstance(self.scorer, RoleReward)
         standing = Standing(reputations=self._reputations, calibration=self.calibration.items)
@@ -278,7 +278,7 @@ class ChainRound:
             reports = {one.participant: one for one in revealed}
             acted = sorted({*reports, *given, *self._attested}, key=address_order)
             self._acted = [reports.get(one) or Revealed(one, NO_HASH, b"") for one in acted]
-            if self.is_void or (self.exchange.is_sealed and not accepted):
+            if self.is_void or (self.exchange.is_exact and not accepted):
                 return
             seed = self.relay.seed(self.log.ledger_round)
             if seed is None:
@@ -439,7 +439,7 @@ class ChainRound:
             calibration_commitment(self.calibration.items, self.calibration.salt) if self.calibration.items else NO_HASH
         )
         self._roles = next_roles(self.relay, self.roles)
-        members = [c for c in members if self._roles.get(c.address, Role.WORKER) == Role.WORKER]
+        members = [c for c in members if not self._roles or self._roles.get(c.address) == Role.WORKER]
         self._selected = [c.address for c in members]
         # Where no worker came the round is opened all the same: who does what next follows from its end.
         selected = self._selected or [a for a, role in self._roles.items() if role == Role.WORKER]
@@ -580,16 +580,18 @@ class ChainRound:
 def next_roles(relay: Relay, roles: Rotation | Everyone) -> dict[str, Role]:
     """Return who does what in the round that is opened next; empty where everybody is a worker.
 
-    Raises TooFewForRolesError when the members are too few.
+    Raises TooFewForRolesError when the members are too few, or the shares leave no worker.
     """
     if not isinstance(roles, Rotation):
         return {}
     try:
-        return relay.task.roles_of(relay.task.round_number + 1)
+        drawn = relay.task.roles_of(relay.task.round_number + 1)
     except ContractError as error:
         if error.name == "TooFewForRoles":
             roles.counts(int(error.arguments["members"]))
         raise
+    roles.counts(len(drawn))
+    return drawn
 
 
 def usable_evaluations(replies: Sequence[Message], current: ChainRound) -> list[Message]:

@@ -24,8 +24,8 @@ from flwr_chainfl.messages import EnvelopeTerms, RoundTerms, write_terms
 from flwr_chainfl.record import RunRecord, earnings_table, write_plots
 from flwr_chainfl.rewards import Proportional, Schedule
 from flwr_chainfl.roles import Everyone, Role, Rotation
-from flwr_chainfl.scoring import Alignment, RoleReward, Scorer, Weighting
-from flwr_chainfl.serverapp.assessment import Assessment
+from flwr_chainfl.scoring import Alignment, PeerReviewScore, RoleReward, Scorer, Weighting
+from flwr_chainfl.serverapp.assessment import Assessment, PeerReview
 from flwr_chainfl.serverapp.averaging import Averaging
 from flwr_chainfl.serverapp.book import Book
 from flwr_chainfl.serverapp.calibration import Calibration
@@ -231,6 +231,7 @@ class ChainStrategy(Strategy):
         if isinstance(self.roles, Rotation):
             assessment = assessment if assessment is not None else ValidatorVotes()
         _check_roles(self.roles, exchange, scorer, assessment, weighting)
+        _check_reviews(scorer, assessment)
         self.assessment = assessment
         self._packed = packed
         self.num_rounds = num_rounds
@@ -293,8 +294,7 @@ class ChainStrategy(Strategy):
         round_log = RoundLog(server_round)
         messages = self._select(run, messages, round_log)
         expected = self._drawn(run)
-        if not self.exchange.trains_everybody:
-            messages = [m for m in messages if _role(run, m, expected) == Role.WORKER]
+        messages = [m for m in messages if self._is_asked(run, m, expected, round_log)]
         run.round = ChainRound(
             grid=grid,
             terms=self._terms(run.relay, messages),
@@ -567,6 +567,18 @@ class ChainStrategy(Strategy):
         """Return the roles of the round that is opened next; empty where none are drawn, and before anybody has joined."""
         return next_roles(run.relay, self.roles) if run.book.has_members else {}
 
+    def _is_asked(self, run: _Run, message: Message, expected: Mapping[str, Role], round_log: RoundLog) -> bool:
+        """Say whether a node is asked to train: workers, who is no member yet, and where each has a model of its own, all."""
+        node = message.metadata.dst_node_id
+        member = run.book.member(node)
+        if not member or not expected:
+            return True
+        if member not in expected:
+            reason = f"it was rejected as a worker in {self._most_strikes} rounds in a row"
+            round_log.event("excluded", node, reason, member)
+            return False
+        return self.exchange.trains_everybody or expected[member] == Role.WORKER
+
     def _terms(self, relay: Relay, messages: list[Message]) -> RoundTerms:
         token, signals = relay.ledger.token_domain(relay.token), self.exchange.signals
         return RoundTerms(
@@ -636,10 +648,10 @@ def _check_roles(
 ) -> None:
     """Raise ConfigError where parts do not go with the roles."""
     if not isinstance(roles, Rotation):
-        if exchange.is_sealed:
+        if exchange.is_exact:
             raise ConfigError(f"{type(exchange).__name__} is exact, and nobody is there to seal it; add roles=Rotation()")
         return
-    if not exchange.is_sealed:
+    if not exchange.is_exact:
         raise ConfigError(
             "miners seal what a round comes to, which has to be found in whole numbers; make it Weights(exact=ExactMean()) or "
             "SoftLabels(exact=True)"
@@ -655,6 +667,20 @@ def _check_roles(
         raise ConfigError("a weighting by scores cannot be sealed, since the scores rest on the seal; leave weighting out")
 
 
+def _check_reviews(scorer: Scorer, assessment: Assessment | None) -> None:
+    """Raise ConfigError where a scorer of reviews has none to score."""
+    if isinstance(scorer, RoleReward) and isinstance(scorer.inner, PeerReviewScore):
+        raise ConfigError("validators judge where roles rotate, and nobody reviews its peers; give RoleReward another inner scorer")
+    if not isinstance(scorer, PeerReviewScore):
+        return
+    if not isinstance(assessment, PeerReview):
+        raise ConfigError("PeerReviewScore scores by what peers say of each other; add assessment=PeerReview()")
+    if scorer.floor > 0 and not assessment.judges_reference:
+        raise ConfigError(
+            "a floor compares with the model that the round began with; add assessment=PeerReview(judges_reference=True)"
+        )
+
+
 def _deploy_scorer(ledger: Ledger, scorer: Scorer) -> str:
     """Deploy a scorer's twin, after that of the scorer that it wraps."""
     if not isinstance(scorer, RoleReward):
@@ -668,11 +694,6 @@ def _scorer_terms(scorer: Scorer) -> dict[str, Any]:
     if isinstance(scorer, RoleReward) and scorer.inner is not None:
         return {**terms, "inner": _scorer_terms(scorer.inner)}
     return terms
-
-
-def _role(run: _Run, message: Message, expected: Mapping[str, Role]) -> Role:
-    """Return the role of a message's receiver; who is no member yet trains to become one."""
-    return expected.get(run.book.member(message.metadata.dst_node_id), Role.WORKER)
 
 
 def _admission_terms(admission: Admission | None, store: Store) -> dict[str, Any] | None:

@@ -132,7 +132,7 @@ class Exchange(Protocol):
         """Whether validators and miners train as well, to keep models of their own alive."""
 
     @property
-    def is_sealed(self) -> bool:
+    def is_exact(self) -> bool:
         """Whether what a round comes to is found in whole numbers, so that miners can attest it."""
 
     def stored(self, contribution: Contribution, store: Store) -> bytes:

@@ -289,7 +289,7 @@ class SoftLabels:
         return True
 
     @property
-    def is_sealed(self) -> bool:
+    def is_exact(self) -> bool:
         """Whether the consensus is formed in whole numbers."""
         return self._rule.exact
 

@@ -76,6 +76,8 @@ class Weights:
             raise ConfigError("clipped replies are not what the miners see; leave the wrapper, or the roles, out")
         if exact is not None and envelopes is not None:
             raise ConfigError("miners average models that they can read; leave the envelopes, or the roles, out")
+        if exact is not None and signals is not None and not exact.uniform:
+            raise ConfigError("a report of signals holds no sample count to weight by; take ExactMean(uniform=True)")
         self.exact = exact
         self._pending: ArrayRecord | None = None
         self._sealed: bytes | None = None
@@ -216,7 +218,7 @@ class Weights:
         return False
 
     @property
-    def is_sealed(self) -> bool:
+    def is_exact(self) -> bool:
         """Whether models are averaged in whole numbers."""
         return self.exact is not None
 

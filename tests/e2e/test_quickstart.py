@@ -70,7 +70,7 @@ def test_the_audit_agrees_with_the_run_and_not_with_a_tampered_copy(whole, tmp_p
 def test_free_riders_earn_nothing_and_one_seed_gives_one_digest(flower, tmp_path):
     digests = []
     for name in ("first", "second"):
-        _, directory = quickstart(flower, tmp_path / name, free_riders=2, num_rounds=4)
+        _, directory = quickstart(flower, tmp_path / name, strategy="soft-labels", free_riders=2, num_rounds=4)
         record = json.loads((directory / "run.json").read_text())
         digests.append(record["ledger"]["digest"])
     assert digests[0] == digests[1]
@@ -90,7 +90,7 @@ def test_weights_are_paid_through_the_same_app(flower, tmp_path):
     ("config", "message"),
     [
         ({"reward": 0}, "reward_per_round is 0; it must be 1 or more"),
-        ({"strategy": "fedsoft"}, "choose soft-labels, weights or fedavg"),
+        ({"strategy": "fedsoft"}, "choose chainfl, soft-labels, peer-prediction, role-rotation, weights or fedavg"),
         ({"alpha": "big"}, "run-config key 'alpha' is 'big'"),
         ({"ledger": "http://127.0.0.1:9"}, "needs an account to pay for transactions"),
     ],

@@ -43,11 +43,14 @@ def test_a_row_that_sums_to_nearly_1_counts_in_proportion_to_its_sum() -> None:
 
 
 @given(soft_label_sets(), st.integers(1, 8))
-def test_every_task_has_all_its_units_and_no_class_is_a_unit_off(soft_labels: np.ndarray, bits: int) -> None:
+def test_every_task_has_all_its_units_and_only_the_first_class_can_be_a_unit_off(soft_labels: np.ndarray, bits: int) -> None:
     units = quantize(soft_labels, bits=bits)
     validate_units(units, bits=bits)
     shares = soft_labels / soft_labels.sum(axis=1, keepdims=True, dtype=np.float64) * unit_total(bits)
-    assert np.abs(units - shares).max() < 1
+    off = units - shares
+    assert np.abs(off).max() < 2
+    off[np.arange(len(off)), hard_labels(soft_labels)] = 0
+    assert np.abs(off).max() < 1
 
 
 @given(soft_label_sets(), st.integers(1, 8))
@@ -55,8 +58,13 @@ def test_a_more_probable_class_never_gets_fewer_units(soft_labels: np.ndarray, b
     units = quantize(soft_labels, bits=bits).astype(int)
     above = soft_labels[:, :, None] > soft_labels[:, None, :]
     assert (units[:, :, None] >= units[:, None, :])[above].all()
-    rows = np.arange(len(units))
-    assert (units[rows, hard_labels(soft_labels)] == units.max(axis=1)).all()
+    assert (units.argmax(axis=1) == hard_labels(soft_labels)).all()
+
+
+def test_the_most_probable_class_gets_the_most_units_where_the_nearest_would_tie() -> None:
+    # Shares 0.6, 0.9 and 1.5 of 3: one each is nearest. Shares 1.05, 2.8, 2.85 and 0.3 of 7: three for both is.
+    assert quantize(np.array([[0.2, 0.3, 0.5]], dtype=np.float32), bits=2).tolist() == [[0, 1, 2]]
+    assert quantize(np.array([[0.15, 0.4, 0.4071, 0.0429]], dtype=np.float32), bits=3).tolist() == [[1, 2, 4, 0]]
 
 
 @given(soft_label_sets())
@@ -81,7 +89,13 @@ def test_no_other_units_are_nearer(cuts: list[int], bits: int) -> None:
 
     grid = (units for units in product(range(total + 1), repeat=len(parts)) if sum(units) == total)
     found = tuple(quantize((parts[None] / 128).astype(np.float32), bits=bits)[0].tolist())
-    assert distance(found) == min(map(distance, grid))
+    least = min(map(distance, grid))
+    first = max(parts)
+    if distance(found) > least:  # a unit that keeps the hard label
+        assert (parts == first).sum() == 1
+        assert distance(found) <= least + Fraction(2, total)
+    else:
+        assert distance(found) == least
 
 
 @given(soft_label_sets(), st.integers(1, 8))

@@ -4,10 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from flwr_chainfl.draws import draw, key_of
 from flwr_chainfl.errors import ReportShapeError
 from flwr_chainfl.fixedpoint import WAD
 from flwr_chainfl.scoring import CorrelatedAgreement, Facts, correlated_agreement, draw_pairs, scorer_of
-from flwr_chainfl.draws import draw, key_of
 
 SEEDS = st.binary(min_size=32, max_size=32)
 

@@ -78,8 +78,8 @@ def test_who_claims_more_samples_than_it_declared_is_left_out_and_told_of() -> N
     assert scorer.accepted(reports, facts) == [False, True, False]
     scored = scorer.score(reports, facts)
     assert (scored.scores[0], scored.qualities[0]) == (0, 0)
-    assert scored.notes == (("samples-above-declared", "a worker reports 11 samples and declared 10 when it joined; it counts "
-                             "nothing in this round"),)  # fmt: skip
+    assert scored.notes == (("samples-above-declared", ("a worker reports 11 samples and declared 10 when it joined; it counts "
+                             "nothing in this round")),)  # fmt: skip
 
 
 def test_an_inner_scorer_sees_the_accepted_reports_alone() -> None:

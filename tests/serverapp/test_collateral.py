@@ -4,15 +4,26 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 import torch
 from flwr.app import ArrayRecord, Context, Message, MetricRecord, RecordDict
 
-from flwr_chainfl import ChainClientApp, ChainStrategy, Envelopes, FedCollateral, PeerReviewScore, Weights
+from flwr_chainfl import (
+    ChainClientApp,
+    ChainStrategy,
+    Envelopes,
+    ExactMean,
+    FedCollateral,
+    PeerReview,
+    PeerReviewScore,
+    Weights,
+)
 from flwr_chainfl.audit import audit
+from flwr_chainfl.consensus import Standing
 from flwr_chainfl.crypto import EncryptionKey, EnvelopeContext, TypedData, Wallet, unseal_bytes
 from flwr_chainfl.errors import ConfigError, RecipientError, ReportError
 from flwr_chainfl.fixedpoint import WAD
@@ -189,6 +200,24 @@ def test_who_has_no_key_takes_no_part_and_the_round_goes_on(tmp_path: Path) -> N
     assert audit(strategy.run_directory) == []
 
 
+def test_a_late_comer_reads_reviews_and_is_reviewed_from_its_first_round_on(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def late(message: Message, context: Context, app: Any) -> Message | None:
+        asked.append(message.metadata.message_type)
+        return None if asked == [TYPE_KEY] else app(message, context)
+
+    grid = federation(4, intercepts={3: late})
+    strategy = strategy_of(tmp_path, 4)
+    start(strategy, grid)
+    record = record_of(strategy)
+    assert asked.count(TYPE_KEY) == 2
+    assert [len(entry["contributions"]) for entry in record["rounds"]] == [3, 4]
+    assert [len(entry["marks"]) for entry in record["rounds"]] == [3, 4]
+    assert all(len(marks) == 3 for marks in record["rounds"][1]["marks"].values())
+    assert audit(strategy.run_directory) == []
+
+
 def test_a_client_seals_for_no_key_that_its_owner_did_not_sign_for(tmp_path: Path) -> None:
     def swap(message: Message, context: Context, app: Any) -> Message:
         (_, config), *_ = message.content.config_records.items()
@@ -270,9 +299,36 @@ def test_impossible_parameters_are_refused(parameters: dict[str, Any], message: 
         FedCollateral(**parameters)
 
 
+@pytest.mark.parametrize(("by_samples", "mean"), [(True, 0.999), (False, 0.5)])
+def test_what_workers_say_of_their_samples_counts_only_where_it_is_asked_for(by_samples: bool, mean: float) -> None:
+    exchange = Weights(by_samples=by_samples)
+    accepted = []
+    for number, (value, samples) in enumerate([(0.0, 1), (1.0, 999)]):
+        asked = Message(RecordDict(), dst_node_id=number + 1, message_type="train")
+        content = RecordDict({
+            "arrays": ArrayRecord({"w": torch.full((2,), value)}), "metrics": MetricRecord({"num-examples": samples}),
+        })  # fmt: skip
+        contribution = cast(Any, SimpleNamespace(address=str(number), reply=Message(content, reply_to=asked)))
+        accepted.append(contribution)
+    aggregate = exchange.aggregate(1, accepted, Standing())
+    assert aggregate.arrays is not None
+    assert aggregate.arrays["w"].numpy() == pytest.approx([mean, mean])
+
+
+@pytest.mark.parametrize(
+    ("assessment", "message"),
+    [(None, "add assessment=PeerReview\\(\\)"), (PeerReview(), "add assessment=PeerReview\\(judges_reference=True\\)")],
+)
+def test_a_scorer_of_reviews_needs_reviews(assessment: PeerReview | None, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        ChainStrategy(exchange=Weights(), scorer=PeerReviewScore(floor=WAD // 2), assessment=assessment)
+
+
 def test_envelopes_fit_neither_clipping_nor_miners() -> None:
     with pytest.raises(ConfigError, match="a wrapper cannot clip weights that are sealed"):
         Weights(clipped=True, envelopes=Envelopes())
+    with pytest.raises(ConfigError, match="miners average models that they can read"):
+        Weights(exact=ExactMean(), envelopes=Envelopes())
 
 
 @pytest.mark.parametrize(("metric", "found"), [(float("nan"), 0), (-0.5, 0), (1.5, None), ("missing", None)])

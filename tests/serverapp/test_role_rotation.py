@@ -6,17 +6,20 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
-from flwr.app import Array, ArrayRecord, Message
+from flwr.app import ArrayRecord, Message
 from flwr.serverapp.strategy import FedMedian, FedProx
 
 from flwr_chainfl import (
+    ByRole,
     ChainFL,
     ChainStrategy,
+    CorrelatedAgreement,
     ExactMean,
     FedRoleRotation,
     RoleReward,
     Rotation,
     SampleCount,
+    Signals,
     SoftLabels,
     Softmax,
     Wallet,
@@ -275,6 +278,12 @@ def test_two_clients_are_too_few_and_the_error_says_how_many_are_needed(tmp_path
         start(rotation(tmp_path, count=2, num_rounds=1), federation(2), rounds=1)
 
 
+def test_shares_that_leave_no_worker_are_refused_when_the_members_are_known(tmp_path):
+    greedy = Rotation(workers=1, validators=20, miners=1)
+    with pytest.raises(TooFewForRolesError, match="6 members cannot be .* in shares of 1:20:1; 22 are needed"):
+        start(rotation(tmp_path, rotation=greedy, num_rounds=1), federation(CLIENTS), rounds=1)
+
+
 def test_silent_validators_exclude_nobody(tmp_path):
     strategy = rotation(tmp_path, num_rounds=1)
     start(strategy, federation(CLIENTS, intercepts=everybody(silent(TYPE_VOTE))), rounds=1)
@@ -357,6 +366,7 @@ def test_the_next_model_can_be_computed_from_the_stored_ones(tmp_path):
     [
         (lambda: Weights(FedMedian(), exact=ExactMean()), "FedMedian aggregates in its own way"),
         (lambda: Weights(clipped=True, exact=ExactMean()), "clipped replies are not what the miners see"),
+        (lambda: Weights(exact=ExactMean(), signals=Signals(tasks=9)), "a report of signals holds no sample count"),
         (lambda: FedRoleRotation(weighting=Softmax()), "a weighting by scores cannot be sealed"),
         (lambda: FedRoleRotation(scorer=SampleCount()), "SampleCount knows no validators and miners"),
         (lambda: FedRoleRotation(assessment=PeerReview()), "validators vote where roles rotate, and PeerReview asks others"),
@@ -379,4 +389,32 @@ def test_parts_that_do_not_go_together_are_refused_with_the_reason(make, message
 
 
 def test_a_strategy_that_averages_as_fedavg_does_can_be_the_inner_one():
-    assert Weights(FedProx(proximal_mu=0.1), exact=ExactMean()).is_sealed
+    assert Weights(FedProx(proximal_mu=0.1), exact=ExactMean()).is_exact
+
+
+@pytest.mark.parametrize("make", [rotation, chainfl])
+def test_the_contract_computes_the_same_scores_from_reports_marks_and_attestations(tmp_path, make):
+    """Settled on chain, nothing is posted: the ledger's receipts are the contract's own results."""
+    strategy = make(tmp_path, settlement="onchain")
+    model = strategy.exchange.student if make is chainfl else None
+    start(strategy, federation(CLIENTS), model=model)
+    record = record_of(strategy)
+    assert sum(int(p["paid"]) for p in record["participants"]) == 2000 * WAD
+    assert audit(strategy.run_directory) == []
+
+
+def test_roles_go_around_any_scorer_of_the_exchange(tmp_path):
+    """Peer prediction on signals of weights, whose reports stay secret until all have committed: one exchange more."""
+    signals = Signals(tasks=40)
+    inner = CorrelatedAgreement(classes=signals.levels, tasks=signals.tasks, bonus_tasks=20)
+    strategy = ChainStrategy(
+        exchange=Weights(fedavg(8), exact=ExactMean(uniform=True), signals=signals), scorer=RoleReward(inner=inner),
+        schedule=ByRole(), roles=Rotation(workers=5, validators=2, miners=1), num_rounds=2, seed=3, run_directory=tmp_path,
+        phase_timeout=0.2,
+    )  # fmt: skip
+    grid = federation(8)
+    start(strategy, grid)
+    record = record_of(strategy)
+    assert all(entry["seal"] is not None for entry in record["rounds"])
+    assert sum(int(p["paid"]) for p in record["participants"]) == 2000 * WAD
+    assert audit(strategy.run_directory) == []

@@ -12,6 +12,7 @@ def draw(record: dict, names: dict[str, int], malicious: int, path: Path) -> Pat
     """Write the picture of a run record; names: client by address, the malicious ones first."""
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(11, 9), layout="constrained")
     roles, bars, stakes = figure.subplots(3, 1, height_ratios=[3, 2, 2])
@@ -34,7 +35,7 @@ def draw(record: dict, names: dict[str, int], malicious: int, path: Path) -> Pat
                 colour = colour if address in accepted else REJECTED
             roles.scatter(entry["number"], client, color=colour, marker="s", s=60, alpha=1.0 if one is not None else 0.25)
     labels = [*COLOURS.items(), ("worker, rejected", REJECTED)]
-    roles.legend(handles=[Patch(color=colour, label=label) for label, colour in labels], loc="upper right", ncols=4)
+    roles.legend(handles=[Patch(color=colour, label=label) for label, colour in labels], loc="upper left", bbox_to_anchor=(1, 1))
     roles.axhline(malicious - 0.5, color="black", linewidth=0.8, linestyle=":")
     roles.set(xlabel="round", ylabel="client (malicious below the line)", title="Roles")
     order = sorted(names, key=lambda address: names[address])
@@ -45,5 +46,8 @@ def draw(record: dict, names: dict[str, int], malicious: int, path: Path) -> Pat
         bad = names[address] < malicious
         stakes.plot(worth[address], color=REJECTED if bad else COLOURS["worker"], linewidth=2 if bad else 1, alpha=0.8)
     stakes.set(xlabel="round", ylabel="tokens", title="Stake and income less slashes (malicious in red)")
+    for axes in (roles, bars, stakes):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    roles.yaxis.set_major_locator(MaxNLocator(integer=True))
     figure.savefig(path, dpi=110)
     return path
