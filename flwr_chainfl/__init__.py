@@ -43,8 +43,8 @@ if TYPE_CHECKING:
         ChainStrategy,
         Deadlines,
         Envelopes,
-        FedCollateral,
         FedAlignment,
+        FedCollateral,
         FedPeerPrediction,
         FedRoleRotation,
         FedSoftLabel,
@@ -54,8 +54,8 @@ if TYPE_CHECKING:
         Weights,
     )
     from flwr_chainfl.signals import Signals
-    from flwr_chainfl.updates import Updates
     from flwr_chainfl.storage import FolderStore, IpfsStore
+    from flwr_chainfl.updates import Updates
 
 _HOME = {
     "AboveChance": "scoring",
@@ -73,8 +73,8 @@ _HOME = {
     "EncryptionKey": "crypto",
     "Envelopes": "serverapp",
     "ExactMean": "exact_mean",
-    "FedCollateral": "serverapp",
     "FedAlignment": "serverapp",
+    "FedCollateral": "serverapp",
     "FedPeerPrediction": "serverapp",
     "FedRoleRotation": "serverapp",
     "FedSoftLabel": "serverapp",
@@ -98,8 +98,8 @@ _HOME = {
     "SoftLabels": "serverapp",
     "Softmax": "scoring",
     "TopK": "rewards",
-    "ValidatorVotes": "serverapp",
     "Updates": "updates",
+    "ValidatorVotes": "serverapp",
     "Wallet": "crypto",
     "WeightedPeerTruthSerum": "scoring",
     "Weights": "serverapp",
@@ -125,8 +125,8 @@ __all__ = [
     "EncryptionKey",
     "Envelopes",
     "ExactMean",
-    "FedCollateral",
     "FedAlignment",
+    "FedCollateral",
     "FedPeerPrediction",
     "FedRoleRotation",
     "FedSoftLabel",
@@ -150,8 +150,8 @@ __all__ = [
     "SoftLabels",
     "Softmax",
     "TopK",
-    "ValidatorVotes",
     "Updates",
+    "ValidatorVotes",
     "Wallet",
     "WeightedPeerTruthSerum",
     "Weights",

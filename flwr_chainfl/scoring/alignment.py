@@ -6,7 +6,6 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import isqrt
-from typing import Any
 
 from flwr_chainfl.errors import ConfigError, VectorError
 from flwr_chainfl.fixedpoint import WAD

@@ -45,8 +45,8 @@ from flwr_chainfl.serverapp.fairness import Shapley
 from flwr_chainfl.serverapp.phases import ask
 from flwr_chainfl.serverapp.relay import Opening, Relay, Revealed, address_order
 from flwr_chainfl.serverapp.round_log import RoundLog
-from flwr_chainfl.serverapp.updates_exchange import AveragedUpdates
 from flwr_chainfl.serverapp.seal import read_attestation, seal_message, seal_terms
+from flwr_chainfl.serverapp.updates_exchange import AveragedUpdates
 from flwr_chainfl.storage import Store, digest
 
 log = logging.getLogger("flwr")

@@ -28,7 +28,6 @@ from flwr_chainfl.ledger import (
     Task,
     TaskStatus,
 )
-
 from flwr_chainfl.serverapp.averaging import Averaging
 
 log = logging.getLogger("flwr")

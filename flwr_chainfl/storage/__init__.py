@@ -1,6 +1,6 @@
 """Content-addressed storage: what is stored is found, and checked, by the hash of its bytes."""
 
-from flwr_chainfl.storage.cid import address_of_digest, AddressBuilder, address, digest
+from flwr_chainfl.storage.cid import AddressBuilder, address, address_of_digest, digest
 from flwr_chainfl.storage.folder import FolderStore
 from flwr_chainfl.storage.ipfs import IpfsStore
 from flwr_chainfl.storage.key_directory import KeyDirectory
