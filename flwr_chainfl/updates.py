@@ -102,7 +102,8 @@ class Updates:
         np.add.at(sketch, places, signs * lanes)
         shift = max(len(lanes) // self.projection, 1).bit_length() // 2
         limit = 2 ** (self.bits - 1) - 1
-        return np.clip((sketch + (1 << shift >> 1)) >> shift, -limit, limit)
+        scaled: Lanes = np.clip((sketch + (1 << shift >> 1)) >> shift, -limit, limit)
+        return scaled
 
 
 def fitting_step(largest: float, *, bits: int) -> float:

@@ -7,8 +7,8 @@ MODULES = [
     "clientapp.soft_labels", "distillation.defense", "draws", "exact_mean", "fixedpoint", "labels.binary_log", "labels.calibration", "labels.codec",
     "labels.consensus", "labels.correction", "labels.histogram", "labels.label_format", "labels.qualities",
     "labels.quantization", "labels.single_vote", "labels.soft_consensus", "labels.votes", "reputation",
-    "rewards.by_role", "rewards.schedules", "rewards.split", "scoring.contribution_weights", "scoring.correlated_agreement", "scoring.output_agreement", "scoring.pairing",
-    "scoring.peer_truth_serum", "scoring.proxy_vote", "scoring.role_reward", "scoring.sample_count",
+    "packed_vector", "rewards.by_role", "rewards.consistency", "rewards.schedules", "rewards.split", "scoring.contribution_weights", "scoring.correlated_agreement", "scoring.output_agreement", "scoring.pairing",
+    "scoring.peer_truth_serum", "scoring.shapley", "updates", "crypto.vector_tree", "scoring.proxy_vote", "scoring.role_reward", "scoring.sample_count",
     "roles",     "signals", "storage.cid", "storage.retention",
 ]  # fmt: skip
 

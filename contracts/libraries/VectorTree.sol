@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 /// @title The Merkle tree over a vector's units.
-/// @notice Twin of `flwr_chainfl.vectors.tree`. A leaf is the keccak256 of a unit; the leaves are filled up with zeros to a
+/// @notice Twin of `flwr_chainfl.crypto.vector_tree`. A leaf is the keccak256 of a unit; the leaves are filled up with zeros to a
 ///         power of two; an inner node is the keccak256 of its two children, left before right.
 /// @dev All trees of a contract have one depth, so an inner node cannot stand for a unit.
 library VectorTree {

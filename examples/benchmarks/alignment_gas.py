@@ -14,7 +14,16 @@ from web3 import Web3
 from flwr_chainfl import AllowList
 from flwr_chainfl.crypto import Signature, TypedData, VectorTree, Wallet, commitment, keccak256, payload_hash
 from flwr_chainfl.fixedpoint import WAD
-from flwr_chainfl.ledger import Average, CommitRequest, JoinRequest, Ledger, Result, Reveal, Settings, VectorSet
+from flwr_chainfl.ledger import (
+    Average,
+    CommitRequest,
+    JoinRequest,
+    Ledger,
+    Result,
+    Reveal,
+    Settings,
+    VectorSet,
+)
 from flwr_chainfl.packed_vector import pack
 from flwr_chainfl.rewards import Consistency
 from flwr_chainfl.scoring import Alignment, VectorReport

@@ -35,11 +35,12 @@ class ShapleyValues:
 
 
 def shapley_values(
-    players: int, value: Value, *, permutations: int = 200, tolerance: int = 0, seed: bytes = bytes(32)
+    players: int, value: Value, *, permutations: int = 200, tolerance: int = 0, seed: bytes = bytes(32),
+    most_exact: int = MOST_EXACT,
 ) -> ShapleyValues:
     """Return the Shapley value of each player.
 
-    Up to 8 players, all coalitions are valued. With more, permutations are sampled, and a permutation is cut off once its
+    Up to `most_exact` players, all coalitions are valued. With more, permutations are sampled, and a permutation is cut off once its
     coalition is worth as much as all up to the tolerance: those left share what is missing. No coalition is valued twice.
 
     players: how many; value: of a coalition; permutations: to sample; tolerance: in the unit of the worth; seed: 32 bytes
@@ -57,7 +58,7 @@ def shapley_values(
             f"and 0 or more of the last"
         )
     worth = _Worth(value)
-    if players <= MOST_EXACT:
+    if players <= most_exact:
         return ShapleyValues(_exact(players, worth), [0.0] * players, worth.known)
     everybody, nobody = worth(tuple(range(players))), worth(())
     sums = [Fraction(0)] * players

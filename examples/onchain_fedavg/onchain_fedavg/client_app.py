@@ -2,11 +2,11 @@
 
 import torch
 from flwr.app import ArrayRecord, Context, Message, MetricRecord, RecordDict
+
+from flwr_chainfl import ChainClientApp
 from onchain_fedavg.settings import read_settings
 from onchain_fedavg.task import Net, load_partition, load_splits, test
 from onchain_fedavg.task import train as train_model
-
-from flwr_chainfl import ChainClientApp
 
 app = ChainClientApp(model=Net)
 

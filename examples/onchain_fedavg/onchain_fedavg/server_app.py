@@ -7,11 +7,11 @@ import torch
 from flwr.app import ArrayRecord, Context, MetricRecord
 from flwr.serverapp import Grid, ServerApp
 from flwr.serverapp.strategy import FedAvg, Strategy
-from onchain_fedavg.settings import Settings, read_settings
-from onchain_fedavg.task import Net, load_splits, test
 
 from flwr_chainfl import FedAlignment, Shapley, Updates, Wallet
 from flwr_chainfl.fixedpoint import to_wad
+from onchain_fedavg.settings import Settings, read_settings
+from onchain_fedavg.task import Net, load_splits, test
 
 app = ServerApp()
 

@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from onchain_fedavg.settings import Settings
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
+
+from onchain_fedavg.settings import Settings
 
 
 class Net(nn.Module):

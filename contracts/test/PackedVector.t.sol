@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {Test} from "forge-std/Test.sol";
+
+import {PackedVector} from "../libraries/PackedVector.sol";
+import {NaiveVector} from "./NaiveVector.sol";
+
+/// @title Packed vectors: several lanes at a time come to what one at a time do.
+/// forge-config: default.fuzz.runs = 64
+contract PackedVectorTest is Test {
+    function average(bytes calldata data, uint256 stride, uint256[] calldata weights, uint256 bits)
+        external
+        pure
+        returns (bytes memory)
+    {
+        return PackedVector.average(data, stride, weights, bits);
+    }
+
+    function testFuzz_averages_and_products_are_those_of_single_lanes(bytes32 seed, uint8 words, uint8 kind) public view {
+        uint256 bits = kind % 3 == 0 ? 8 : kind % 3 == 1 ? 16 : 32;
+        (bytes[] memory vectors, uint256[] memory weights) = _vectors(seed, 32 * (1 + words % 5), kind > 127);
+        bytes memory data = bytes.concat(vectors[0], vectors[1], vectors[2]);
+        bytes memory mean = this.average(data, vectors[0].length, weights, bits);
+        for (uint256 i; i < mean.length * 8 / bits; ++i) {
+            assertEq(NaiveVector.lane(mean, i, bits), NaiveVector.average(vectors, weights, i, bits));
+        }
+        (bytes memory factors, int256 sum) = PackedVector.factorsOf(mean, bits);
+        for (uint256 v; v < 3; ++v) {
+            (int256 dot, uint256 norm) = PackedVector.products(vectors[v], factors, sum, bits);
+            assertEq(dot, NaiveVector.dot(vectors[v], mean, bits));
+            assertEq(int256(norm), NaiveVector.dot(vectors[v], vectors[v], bits));
+        }
+    }
+
+    function test_the_longest_vectors_of_the_largest_lanes_stay_inside_their_slots() public pure {
+        for (uint256 k; k < 2; ++k) {
+            uint256 bits = 8 << k;
+            bytes memory lowest = new bytes(PackedVector.LONGEST);
+            for (uint256 i; i < lowest.length; i += bits / 8) {
+                lowest[i] = 0x80;
+            }
+            (bytes memory factors, int256 sum) = PackedVector.factorsOf(lowest, bits);
+            (int256 dot, uint256 norm) = PackedVector.products(lowest, factors, sum, bits);
+            uint256 expected = lowest.length * 8 / bits << 2 * (bits - 1);
+            assertEq(dot, int256(expected));
+            assertEq(norm, expected);
+        }
+    }
+
+    function test_lanes_together_cost_a_tenth_of_one_by_one() public view {
+        (bytes[] memory vectors,) = _vectors("gas", 640, false);
+        (bytes memory factors, int256 sum) = PackedVector.factorsOf(vectors[1], 16);
+        uint256 before = gasleft();
+        PackedVector.products(vectors[0], factors, sum, 16);
+        uint256 together = before - gasleft();
+        before = gasleft();
+        NaiveVector.dot(vectors[0], vectors[1], 16);
+        NaiveVector.dot(vectors[0], vectors[0], 16);
+        assertLt(10 * together, before - gasleft());
+    }
+
+    function test_lanes_of_another_width_and_longer_vectors_are_refused() public {
+        vm.expectRevert(abi.encodeWithSelector(PackedVector.LaneWidthUnknown.selector, 12));
+        this.average(new bytes(32), 32, new uint256[](1), 12);
+        uint256 long = PackedVector.LONGEST + 32;
+        vm.expectRevert(abi.encodeWithSelector(PackedVector.VectorTooLong.selector, long, PackedVector.LONGEST));
+        this.average(new bytes(long), long, new uint256[](1), 8);
+    }
+
+    /// @dev Three vectors, of the extreme lanes alone or of any, with weights that add up to the unit.
+    function _vectors(bytes32 seed, uint256 length, bool extreme)
+        private
+        pure
+        returns (bytes[] memory vectors, uint256[] memory weights)
+    {
+        (vectors, weights) = (new bytes[](3), new uint256[](3));
+        for (uint256 v; v < 3; ++v) {
+            vectors[v] = new bytes(length);
+            for (uint256 i; i < length; ++i) {
+                uint8 random = uint8(uint256(keccak256(abi.encode(seed, v, i))));
+                vectors[v][i] = extreme ? bytes1(random & 1 == 0 ? 0x80 : 0x7f) : bytes1(random);
+            }
+        }
+        weights[0] = uint256(seed) % PackedVector.UNIT;
+        weights[1] = uint256(seed >> 16) % (PackedVector.UNIT - weights[0]);
+        weights[2] = PackedVector.UNIT - weights[0] - weights[1];
+    }
+}
