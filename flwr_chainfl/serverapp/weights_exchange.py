@@ -144,7 +144,7 @@ class Weights:
         return None
 
     def update_terms(self) -> UpdateTerms | None:
-        """Reports are no vectors."""
+        """Return None: reports are no vectors."""
         return None
 
     def forget(self, node: int) -> None:
