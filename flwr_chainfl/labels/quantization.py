@@ -46,7 +46,7 @@ def quantize(soft_labels: NDArray[np.float32], *, bits: int) -> NDArray[np.uint8
     is no distribution.
     Source: docs/protocols/soft-label.md, "Compression"; Sattler et al., CFD, arXiv 2012.00632.
     Choice: shares and remainders are integers, so that everybody gets the same units; ties to the lowest class. The unit
-    that keeps the hard label is ours: two bits cost 11 points of accuracy without it (docs/benchmarks.md, "Skewed data").
+    that keeps the hard label is ours (docs/benchmarks.md, "Skewed data", shows what it is worth at two bits).
 
     >>> quantize(np.array([[0.2, 0.3, 0.5]], dtype=np.float32), bits=2).tolist()
     [[0, 1, 2]]

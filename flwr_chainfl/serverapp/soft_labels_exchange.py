@@ -241,7 +241,7 @@ class SoftLabels:
         )
 
     def update_terms(self) -> UpdateTerms | None:
-        """No weights travel."""
+        """Return None: no weights travel."""
         return None
 
     def forget(self, node: int) -> None:
