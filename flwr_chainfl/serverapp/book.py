@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -140,6 +141,11 @@ class Book:
         block = relay.ledger.chain.height()
         reputations = relay.reputations(list(self._members), block=block)
         data["rounds"] = [log.as_dict() for log in self._rounds]
+        history = relay.history(whole=digest)
+        proven: Counter[str] = Counter()
+        for name, arguments in history:
+            if name == "EquivocationSlashed":
+                proven[arguments["participant"]] += arguments["amount"]
         data["participants"] = [
             {
                 "address": address,
@@ -148,14 +154,14 @@ class Book:
                 "quality": mean_text(member.qualities),
                 "score": mean_text(member.scores),
                 "paid": str(member.paid),
-                "slashed": str(member.slashed),
+                "slashed": str(member.slashed + proven[address]),
                 "stake": str(relay.staked(address)),
                 "reputation": _text(reputations.get(address)),
             }
             for address, member in sorted(self._members.items(), key=lambda item: address_order(item[0]))
         ]
         totals = conservation(
-            relay.history(whole=digest),
+            history,
             requester=relay.ledger.chain.wallet.address,
             locked=relay.ledger.token_balance(relay.token, relay.task.address),
         )

@@ -26,8 +26,10 @@ from flwr_chainfl import (
     Weights,
 )
 from flwr_chainfl.audit import audit
+from flwr_chainfl.crypto import TypedData
 from flwr_chainfl.errors import ConfigError, TooFewForRolesError
 from flwr_chainfl.fixedpoint import WAD
+from flwr_chainfl.ledger import SealRequest
 from flwr_chainfl.messages import REPLY_RECORD, TYPE_SEAL, TYPE_VOTE
 from flwr_chainfl.serverapp.assessment import PeerReview
 from flwr_chainfl.storage import FolderStore
@@ -417,4 +419,25 @@ def test_roles_go_around_any_scorer_of_the_exchange(tmp_path):
     record = record_of(strategy)
     assert all(entry["seal"] is not None for entry in record["rounds"])
     assert sum(int(p["paid"]) for p in record["participants"]) == 2000 * WAD
+    assert audit(strategy.run_directory) == []
+
+
+def test_an_equivocation_that_somebody_proves_is_in_the_record_and_the_audit_agrees(tmp_path):
+    strategy = rotation(tmp_path, num_rounds=None)
+    start(strategy, federation(CLIENTS))
+    task = strategy.relay.task
+    cheat = Wallet.derived(3, "participant 0")
+
+    def seal(aggregate):
+        statement = {"participant": cheat.address, "round": 1, "aggregate": aggregate}
+        signature = cheat.sign(TypedData(domain=task.domain, primary="Seal", message=statement))
+        return SealRequest(participant=cheat.address, aggregate=aggregate, signature=signature)
+
+    before = task.member(cheat.address).stake
+    task.prove_equivocation(1, cheat.address, seal(b"1" * 32), seal(b"2" * 32))
+    lost = before - task.member(cheat.address).stake
+    strategy.close()
+    slashed = {p["address"]: int(p["slashed"]) for p in record_of(strategy)["participants"]}
+    assert lost == 10 * WAD
+    assert slashed[cheat.address] >= lost
     assert audit(strategy.run_directory) == []
