@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {IFederatedTask} from "../interfaces/IFederatedTask.sol";
+import {IScorer} from "../interfaces/IScorer.sol";
 import {Shipped} from "./Shipped.sol";
 import {TaskTest} from "./TaskTest.sol";
 
@@ -11,6 +12,8 @@ contract RolesGasTest is TaskTest {
 
     bool private rotating;
     address private reviewed;
+    address private counted;
+    address private byRole;
 
     function setUp() public override {
         super.setUp();
@@ -23,11 +26,17 @@ contract RolesGasTest is TaskTest {
         if (rotating) {
             s.sealSeconds = 100;
             (s.workers, s.validators, s.miners) = (12, 5, 3);
+            (s.scorer, s.schedule) = (counted, byRole);
         }
         if (reviewed != address(0)) {
             s.scorer = reviewed;
             s.onchain = true;
         }
+    }
+
+    // A sample count, of which the scorers here make something or nothing.
+    function _report(uint256) internal pure override returns (bytes memory) {
+        return abi.encodePacked(SAMPLES);
     }
 
     function _begin(uint256 members) private {
@@ -76,6 +85,8 @@ contract RolesGasTest is TaskTest {
 
     function test_gas_of_a_round_with_roles() public {
         rotating = true;
+        counted = address(Shipped.roleRewardScorer(IScorer(address(0)), 1 ether, 1 ether, 0.08 ether));
+        byRole = address(Shipped.byRole(12, 5, 3, 0));
         for (uint256 members = 20; members <= 40; members += 20) {
             _begin(members);
             (address[] memory order, uint256 workers, uint256 validators) = task.nextRoles();
@@ -108,7 +119,29 @@ contract RolesGasTest is TaskTest {
             task.attestFor(round, seals);
             _snap(_of(members, "attestFor, all miners"));
             assertEq(task.roundOf(round).aggregate, WRONG);
+            _settleRoles(round, members);
         }
+    }
+
+    // As posted, and as computed when somebody challenges.
+    function _settleRoles(uint32 round, uint256 members) private {
+        (int256[] memory scores, uint256[] memory qualities) = (new int256[](members), new uint256[](members));
+        for (uint256 i; i < members; ++i) {
+            (scores[i], qualities[i]) = (1 ether, 1 ether);
+        }
+        _post(round, _who(members), scores, qualities);
+        _snap(_of(members, "postScores, roles"));
+        uint256 posted = vm.snapshotState();
+        skip(CHALLENGE + 1);
+        task.distributeRewards(round, _who(members), scores, qualities, "");
+        _snap(_of(members, "distributeRewards, by role"));
+        vm.revertToState(posted);
+        _challenge(round);
+        for (uint256 i; i < members; ++i) {
+            if (task.memberOf(people[i]).revealedRound == round) _publish(i, round);
+        }
+        task.computeScores(round, _who(members), scores, qualities, "", "", type(uint256).max);
+        _snap(_of(members, "computeScores, challenged, roles"));
     }
 
     function test_gas_of_a_round_of_peer_review() public {
@@ -122,7 +155,7 @@ contract RolesGasTest is TaskTest {
                 _revealReport(i, round);
                 published += vm.lastCallGas().gasTotalUsed;
             }
-            vm.snapshotValue("Roles", _of(members, "revealReport, all, 12 bytes each"), published);
+            vm.snapshotValue("Roles", _of(members, "revealReport, all, 8 bytes each"), published);
             for (uint256 i; i < members; ++i) {
                 (address[] memory subjects, uint256[] memory scores) = _others(_who(members), people[i], false);
                 vm.prank(people[i]);

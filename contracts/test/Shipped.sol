@@ -10,12 +10,15 @@ import {AllowList} from "../admissions/AllowList.sol";
 import {Invitations} from "../admissions/Invitations.sol";
 import {IFederatedTask} from "../interfaces/IFederatedTask.sol";
 import {VRFRandomness} from "../randomness/VRFRandomness.sol";
+import {IScorer} from "../interfaces/IScorer.sol";
+import {ByRole} from "../schedules/ByRole.sol";
 import {Proportional} from "../schedules/Proportional.sol";
 import {TopK} from "../schedules/TopK.sol";
 import {CorrelatedAgreementScorer} from "../scorers/CorrelatedAgreementScorer.sol";
 import {OutputAgreementScorer} from "../scorers/OutputAgreementScorer.sol";
 import {PeerReviewScorer} from "../scorers/PeerReviewScorer.sol";
 import {PeerTruthSerumScorer} from "../scorers/PeerTruthSerumScorer.sol";
+import {RoleRewardScorer} from "../scorers/RoleRewardScorer.sol";
 import {SampleCountScorer} from "../scorers/SampleCountScorer.sol";
 import {WeightedPeerTruthSerumScorer} from "../scorers/WeightedPeerTruthSerumScorer.sol";
 
@@ -56,6 +59,17 @@ library Shipped {
 
     function proportional(int256 minimumScore) internal returns (Proportional) {
         return Proportional(_create("Proportional", abi.encode(minimumScore)));
+    }
+
+    function byRole(uint64 workers, uint64 validators, uint64 miners, int256 minimumScore) internal returns (ByRole) {
+        return ByRole(_create("ByRole", abi.encode(workers, validators, miners, minimumScore)));
+    }
+
+    function roleRewardScorer(IScorer inner, uint64 unit, uint64 gainUnit, uint256 threshold)
+        internal
+        returns (RoleRewardScorer)
+    {
+        return RoleRewardScorer(_create("RoleRewardScorer", abi.encode(inner, unit, gainUnit, threshold)));
     }
 
     function topK(uint256 k) internal returns (TopK) {
