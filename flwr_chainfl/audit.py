@@ -31,7 +31,16 @@ from flwr_chainfl.reputation import reputation
 from flwr_chainfl.rewards import PayFacts, Schedule, Streaks, Strikes, schedule_of
 from flwr_chainfl.roles import Role, Rotation
 from flwr_chainfl.roster import Roster
-from flwr_chainfl.scoring import Alignment, Facts, RoleReward, Scored, Scorer, marks_of, scorer_of, weighting_of
+from flwr_chainfl.scoring import (
+    Alignment,
+    Facts,
+    RoleReward,
+    Scored,
+    Scorer,
+    marks_of,
+    scorer_of,
+    weighting_of,
+)
 from flwr_chainfl.sealing import Entered, next_state
 from flwr_chainfl.serverapp.book import mean_text
 from flwr_chainfl.signals import Signals

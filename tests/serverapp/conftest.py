@@ -6,7 +6,7 @@ import pytest
 import torch
 from flwr.supercore.task_identity import TaskIdentity
 
-from flwr_chainfl import ChainStrategy, FedSoftLabel
+from flwr_chainfl import ChainStrategy
 from tests.serverapp.federation import RUN_ID
 
 
@@ -17,7 +17,7 @@ def server_process(monkeypatch):
     torch.set_num_threads(1)
     monkeypatch.setattr(logging, "raiseExceptions", False)
     yield
-    for strategy in [found for found in gc.get_objects() if type(found) in (ChainStrategy, FedSoftLabel)]:
+    for strategy in [found for found in gc.get_objects() if issubclass(type(found), ChainStrategy)]:
         atexit.unregister(strategy.close)
         if strategy.relay is not None:
             strategy.relay.ledger.close()

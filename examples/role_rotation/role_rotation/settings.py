@@ -16,6 +16,7 @@ class Settings:
     strategy: str
     dataset: str
     data_folder: str
+    train_images: int
     num_rounds: int
     num_clients: int
     workers: int

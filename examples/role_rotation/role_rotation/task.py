@@ -77,6 +77,8 @@ def load_partition(settings: Settings, partition: int) -> tuple[Data, Data]:
     """Return a client's training data, some shards of the data sorted by class, and what it judges others on."""
     train, test = load(settings.dataset, settings.data_folder)
     generator = np.random.default_rng(settings.seed)
+    if settings.train_images:
+        train = train.rows(generator.permutation(len(train.labels))[: settings.train_images])
     by_class = np.argsort(train.labels, kind="stable")
     shards = np.array_split(by_class, settings.num_clients * settings.shards)
     mine = generator.permutation(len(shards))[partition * settings.shards : (partition + 1) * settings.shards]
