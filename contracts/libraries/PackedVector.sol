@@ -21,6 +21,8 @@ library PackedVector {
     uint256 private constant EVERY_64 = 0x0000000000000001000000000000000100000000000000010000000000000001;
     uint256 private constant EVERY_8 = 0x0101010101010101010101010101010101010101010101010101010101010101;
 
+    uint256 private constant QUARTERS = 0x0000000000000000ffffffffffffffff0000000000000000ffffffffffffffff;
+
     error LaneWidthUnknown(uint256 bits);
     error VectorTooLong(uint256 length, uint256 longest);
 
@@ -42,14 +44,13 @@ library PackedVector {
         if (stride > LONGEST) revert VectorTooLong(stride, LONGEST);
         result = zeros(stride);
         weights = _even(weights);
+        uint256 one = _one();
         if (bits == 16) {
-            uint256 one = _one();
             _average(data, stride, weights, result, 16, one * 0xffff * EVERY_32, one * 0x8000 * EVERY_16);
         }
         else if (bits == 32) {
-            uint256 one = _one();
             _average(data, stride, weights, result, 32, one * 0xffffffff * EVERY_64, one * 0x80000000 * EVERY_32);
-        } else if (bits == 8) _averageBytes(data, stride, weights, result);
+        } else if (bits == 8) _averageBytes(data, stride, weights, result, one * 0xff * EVERY_32, one * 0x80 * EVERY_8);
         else revert LaneWidthUnknown(bits);
     }
 
@@ -67,8 +68,18 @@ library PackedVector {
     /// @return sum Of the lanes.
     function factorsOf(bytes memory vector, uint256 bits) internal pure returns (bytes memory factors, int256 sum) {
         if (vector.length > LONGEST) revert VectorTooLong(vector.length, LONGEST);
-        if (bits == 16) return _factors(vector, 4, 16, 64, 0xffff * EVERY_64, 0x8000 * EVERY_16, 0x8000 * EVERY_64);
-        if (bits == 8) return _factors(vector, 4, 8, 32, 0xff * EVERY_32, 0x80 * EVERY_8, 0x80 * EVERY_32);
+        uint256 one = _one();
+        if (bits == 16) {
+            return _factors(
+                vector, 16, one * 0xffff * EVERY_64, one * 0x8000 * EVERY_16, one * 0x8000 * EVERY_64, one * QUARTERS, 0
+            );
+        }
+        if (bits == 8) {
+            return _factors(
+                vector, 8, one * 0xff * EVERY_32, one * 0x80 * EVERY_8, one * 0x80 * EVERY_32, one * QUARTERS,
+                one * 0xffffffff * EVERY_64
+            );
+        }
         if (bits == 32) return (vector, 0);
         revert LaneWidthUnknown(bits);
     }
@@ -85,8 +96,16 @@ library PackedVector {
         if (bits == 32) return _products32(vector, factors);
         uint256 totals;
         uint256 total;
-        if (bits == 16) (dot, norm, totals) = _products16(vector, factors);
-        else if (bits == 8) (dot, norm, totals) = _products8(vector, factors);
+        uint256 one = _one();
+        if (bits == 16) {
+            (dot, norm, totals) =
+                _products16(vector, factors, one * 0xffff * EVERY_64, one * 0x8000 * EVERY_16, one * QUARTERS);
+        }
+        else if (bits == 8) {
+            (dot, norm, totals) = _products8(
+                vector, factors, one * 0xff * EVERY_32, one * 0x80 * EVERY_8, one * QUARTERS, one * 0xffffffff * EVERY_64
+            );
+        }
         else revert LaneWidthUnknown(bits);
         for (uint256 slot = (1 << 4 * bits) - 1; totals > 0; totals >>= 4 * bits) {
             total += totals & slot;
@@ -109,8 +128,8 @@ library PackedVector {
         uint256 mask,
         uint256 signs
     ) private pure {
+        if (stride == 0) return;
         assembly ("memory-safe") {
-            let halves := mul(div(mask, sub(shl(width, 1), 1)), 0x8000)
             let lastWeight := add(add(weights, 0x20), shl(5, mload(weights)))
             let distance := sub(result, data.offset)
             let end := add(data.offset, stride)
@@ -130,6 +149,7 @@ library PackedVector {
                     odd := add(odd, mul(and(shr(width, lanes), mask), weight))
                     at := add(at, stride)
                 }
+                let halves := and(shr(sub(width, 16), signs), mask)
                 let even := add(sub(whole, shl(width, odd)), halves)
                 odd := add(odd, halves)
                 mstore(
@@ -141,9 +161,11 @@ library PackedVector {
     }
 
     /// @dev The same for lanes of 8 bits, which need slots four times as wide.
-    function _averageBytes(bytes calldata data, uint256 stride, uint256[] memory weights, bytes memory result) private pure {
-        uint256 mask = 0xff * EVERY_32 * _one();
-        uint256 signs = 0x80 * EVERY_8 * _one();
+    function _averageBytes(bytes calldata data, uint256 stride, uint256[] memory weights, bytes memory result, uint256 mask, uint256 signs)
+        private
+        pure
+    {
+        if (stride == 0) return;
         assembly ("memory-safe") {
             let lastWeight := add(add(weights, 0x20), shl(5, mload(weights)))
             let distance := sub(result, data.offset)
@@ -170,7 +192,7 @@ library PackedVector {
                     third := add(third, mul(and(shr(24, lanes), mask), weight))
                     at := add(at, stride)
                 }
-                let halves := mul(0x8000, EVERY_32)
+                let halves := shl(8, and(signs, mask))
                 whole := add(sub(sub(sub(whole, shl(8, first)), shl(16, second)), shl(24, third)), halves)
                 let rounded := and(shr(16, whole), mask)
                 rounded := or(rounded, shl(8, and(shr(16, add(first, halves)), mask)))
@@ -189,17 +211,18 @@ library PackedVector {
         }
     }
 
-    /// @dev For each word `groups` polynomials: every groups-th lane, in slots of `slot` bits, the slots in reverse order.
+    /// @dev For each word four polynomials: every fourth lane, in slots four times as wide, the slots in reverse order.
     function _factors(
         bytes memory vector,
-        uint256 groups,
         uint256 width,
-        uint256 slot,
         uint256 mask,
         uint256 signs,
-        uint256 bias
+        uint256 bias,
+        uint256 quarters,
+        uint256 eighths
     ) private pure returns (bytes memory factors, int256 sum) {
-        factors = new bytes((vector.length + BLOCK - 1) / BLOCK * BLOCK * groups);
+        factors = new bytes((vector.length + BLOCK - 1) / BLOCK * BLOCK * 4);
+        if (vector.length == 0) return (factors, 0);
         assembly ("memory-safe") {
             let into := add(factors, 0x20)
             let end := add(add(vector, 0x20), mload(vector))
@@ -208,19 +231,28 @@ library PackedVector {
             for { let at := add(vector, 0x20) } lt(at, end) { at := add(at, 0x20) } {
                 let lanes := xor(mload(at), signs)
                 lanes := or(shl(128, lanes), shr(128, lanes))
-                let quarters := 0xffffffffffffffff0000000000000000ffffffffffffffff
                 lanes := or(shl(64, and(lanes, quarters)), and(shr(64, lanes), quarters))
-                if eq(slot, 32) {
-                    let eighths := mul(0xffffffff, EVERY_64)
+                if eighths {
                     lanes := or(shl(32, and(lanes, eighths)), and(shr(32, lanes), eighths))
                 }
-                for { let shift := 0 } lt(shift, mul(groups, width)) { shift := add(shift, width) } {
-                    let some := and(shr(shift, lanes), mask)
-                    totals := add(totals, some)
-                    mstore(into, sub(some, bias))
-                    into := add(into, 0x20)
-                }
+                let some := and(lanes, mask)
+                totals := add(totals, some)
+                mstore(into, sub(some, bias))
+                lanes := shr(width, lanes)
+                some := and(lanes, mask)
+                totals := add(totals, some)
+                mstore(add(into, 0x20), sub(some, bias))
+                lanes := shr(width, lanes)
+                some := and(lanes, mask)
+                totals := add(totals, some)
+                mstore(add(into, 0x40), sub(some, bias))
+                lanes := shr(width, lanes)
+                some := and(lanes, mask)
+                totals := add(totals, some)
+                mstore(add(into, 0x60), sub(some, bias))
+                into := add(into, 0x80)
             }
+            let slot := shl(2, width)
             let slotMask := sub(shl(slot, 1), 1)
             for {} totals { totals := shr(slot, totals) } { total := add(total, and(totals, slotMask)) }
             sum := sub(total, mul(div(shl(3, mload(vector)), width), shl(sub(width, 1), 1)))
@@ -233,15 +265,12 @@ library PackedVector {
     /// @return dot Σ(a + b)g.
     /// @return norm Σ(a + b)².
     /// @return totals Σ(a + b), slot by slot.
-    function _products16(bytes memory vector, bytes memory factors)
+    function _products16(bytes memory vector, bytes memory factors, uint256 mask, uint256 signs, uint256 quarters)
         private
         pure
         returns (int256 dot, uint256 norm, uint256 totals)
     {
         if (vector.length == 0) return (0, 0, 0);
-        uint256 mask = 0xffff * EVERY_64 * _one();
-        uint256 signs = 0x8000 * EVERY_16 * _one();
-        uint256 quarters = 0x0000000000000000ffffffffffffffff0000000000000000ffffffffffffffff * _one();
         assembly ("memory-safe") {
             let end := add(add(vector, 0x20), mload(vector))
             factors := add(factors, 0x20)
@@ -256,7 +285,7 @@ library PackedVector {
                 totals := add(totals, add(add(first, second), add(third, fourth)))
                 dot := add(dot, add(mul(first, mload(factors)), mul(second, mload(add(factors, 0x20)))))
                 dot := add(dot, add(mul(third, mload(add(factors, 0x40))), mul(fourth, mload(add(factors, 0x60)))))
-                mstore(0x20, or(and(mload(0x08), quarters), and(mload(0x18), not(quarters))))
+                mstore(0x20, xor(mload(0x18), and(xor(mload(0x08), mload(0x18)), quarters)))
                 mstore(0x00, totals)
                 norm := add(norm, add(mul(first, and(mload(0x20), mask)), mul(second, and(mload(0x1e), mask))))
                 norm := add(norm, add(mul(third, and(mload(0x1c), mask)), mul(fourth, and(mload(0x1a), mask))))
@@ -271,7 +300,7 @@ library PackedVector {
                 totals := add(totals, add(add(first, second), add(third, fourth)))
                 dot := add(dot, add(mul(first, mload(add(factors, 0x80))), mul(second, mload(add(factors, 0xa0)))))
                 dot := add(dot, add(mul(third, mload(add(factors, 0xc0))), mul(fourth, mload(add(factors, 0xe0)))))
-                mstore(0x20, or(and(mload(0x08), quarters), and(mload(0x18), not(quarters))))
+                mstore(0x20, xor(mload(0x18), and(xor(mload(0x08), mload(0x18)), quarters)))
                 mstore(0x00, totals)
                 norm := add(norm, add(mul(first, and(mload(0x20), mask)), mul(second, and(mload(0x1e), mask))))
                 norm := add(norm, add(mul(third, and(mload(0x1c), mask)), mul(fourth, and(mload(0x1a), mask))))
@@ -284,16 +313,12 @@ library PackedVector {
         }
     }
 
-    function _products8(bytes memory vector, bytes memory factors)
+    function _products8(bytes memory vector, bytes memory factors, uint256 mask, uint256 signs, uint256 quarters, uint256 eighths)
         private
         pure
         returns (int256 dot, uint256 norm, uint256 totals)
     {
         if (vector.length == 0) return (0, 0, 0);
-        uint256 mask = 0xff * EVERY_32 * _one();
-        uint256 signs = 0x80 * EVERY_8 * _one();
-        uint256 quarters = 0x0000000000000000ffffffffffffffff0000000000000000ffffffffffffffff * _one();
-        uint256 eighths = 0x00000000ffffffff00000000ffffffff00000000ffffffff00000000ffffffff * _one();
         assembly ("memory-safe") {
             let end := add(add(vector, 0x20), mload(vector))
             factors := add(factors, 0x20)
@@ -308,7 +333,7 @@ library PackedVector {
                 totals := add(totals, add(add(first, second), add(third, fourth)))
                 dot := add(dot, add(mul(first, mload(factors)), mul(second, mload(add(factors, 0x20)))))
                 dot := add(dot, add(mul(third, mload(add(factors, 0x40))), mul(fourth, mload(add(factors, 0x60)))))
-                lanes := or(and(mload(0x08), quarters), and(mload(0x18), not(quarters)))
+                lanes := xor(mload(0x18), and(xor(mload(0x08), mload(0x18)), quarters))
                 mstore(0x20, or(shl(32, and(lanes, eighths)), and(shr(32, lanes), eighths)))
                 mstore(0x00, totals)
                 norm := add(norm, add(mul(first, and(mload(0x20), mask)), mul(second, and(mload(0x1f), mask))))
@@ -324,7 +349,7 @@ library PackedVector {
                 totals := add(totals, add(add(first, second), add(third, fourth)))
                 dot := add(dot, add(mul(first, mload(add(factors, 0x80))), mul(second, mload(add(factors, 0xa0)))))
                 dot := add(dot, add(mul(third, mload(add(factors, 0xc0))), mul(fourth, mload(add(factors, 0xe0)))))
-                lanes := or(and(mload(0x08), quarters), and(mload(0x18), not(quarters)))
+                lanes := xor(mload(0x18), and(xor(mload(0x08), mload(0x18)), quarters))
                 mstore(0x20, or(shl(32, and(lanes, eighths)), and(shr(32, lanes), eighths)))
                 mstore(0x00, totals)
                 norm := add(norm, add(mul(first, and(mload(0x20), mask)), mul(second, and(mload(0x1f), mask))))

@@ -36,7 +36,7 @@ contract PackedVectorTest is Test {
     function test_the_longest_vectors_of_the_largest_lanes_stay_inside_their_slots() public pure {
         for (uint256 k; k < 2; ++k) {
             uint256 bits = 8 << k;
-            bytes memory lowest = new bytes(PackedVector.LONGEST);
+            bytes memory lowest = PackedVector.zeros(PackedVector.LONGEST);
             for (uint256 i; i < lowest.length; i += bits / 8) {
                 lowest[i] = 0x80;
             }
@@ -76,7 +76,7 @@ contract PackedVectorTest is Test {
     {
         (vectors, weights) = (new bytes[](3), new uint256[](3));
         for (uint256 v; v < 3; ++v) {
-            vectors[v] = new bytes(length);
+            vectors[v] = PackedVector.zeros(length);
             for (uint256 i; i < length; ++i) {
                 uint8 random = uint8(uint256(keccak256(abi.encode(seed, v, i))));
                 vectors[v][i] = extreme ? bytes1(random & 1 == 0 ? 0x80 : 0x7f) : bytes1(random);
