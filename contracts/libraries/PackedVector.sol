@@ -274,7 +274,7 @@ library PackedVector {
         assembly ("memory-safe") {
             let end := add(add(vector, 0x20), mload(vector))
             factors := add(factors, 0x20)
-            for { vector := add(vector, 0x20) } lt(vector, end) { vector := add(vector, 0x40) } {
+            for { vector := add(vector, 0x20) } lt(vector, end) { vector := add(vector, 0x80) } {
                 let lanes := xor(mload(vector), signs)
                 mstore(0x00, lanes)
                 mstore(0x20, lanes)
@@ -305,7 +305,37 @@ library PackedVector {
                 norm := add(norm, add(mul(first, and(mload(0x20), mask)), mul(second, and(mload(0x1e), mask))))
                 norm := add(norm, add(mul(third, and(mload(0x1c), mask)), mul(fourth, and(mload(0x1a), mask))))
 
-                factors := add(factors, 0x100)
+                lanes := xor(mload(add(vector, 0x40)), signs)
+                mstore(0x00, lanes)
+                mstore(0x20, lanes)
+                first := and(mload(0x20), mask)
+                second := and(mload(0x1e), mask)
+                third := and(mload(0x1c), mask)
+                fourth := and(mload(0x1a), mask)
+                totals := add(totals, add(add(first, second), add(third, fourth)))
+                dot := add(dot, add(mul(first, mload(add(factors, 0x100))), mul(second, mload(add(factors, 0x120)))))
+                dot := add(dot, add(mul(third, mload(add(factors, 0x140))), mul(fourth, mload(add(factors, 0x160)))))
+                mstore(0x20, xor(mload(0x18), and(xor(mload(0x08), mload(0x18)), quarters)))
+                mstore(0x00, totals)
+                norm := add(norm, add(mul(first, and(mload(0x20), mask)), mul(second, and(mload(0x1e), mask))))
+                norm := add(norm, add(mul(third, and(mload(0x1c), mask)), mul(fourth, and(mload(0x1a), mask))))
+
+                lanes := xor(mload(add(vector, 0x60)), signs)
+                mstore(0x00, lanes)
+                mstore(0x20, lanes)
+                first := and(mload(0x20), mask)
+                second := and(mload(0x1e), mask)
+                third := and(mload(0x1c), mask)
+                fourth := and(mload(0x1a), mask)
+                totals := add(totals, add(add(first, second), add(third, fourth)))
+                dot := add(dot, add(mul(first, mload(add(factors, 0x180))), mul(second, mload(add(factors, 0x1a0)))))
+                dot := add(dot, add(mul(third, mload(add(factors, 0x1c0))), mul(fourth, mload(add(factors, 0x1e0)))))
+                mstore(0x20, xor(mload(0x18), and(xor(mload(0x08), mload(0x18)), quarters)))
+                mstore(0x00, totals)
+                norm := add(norm, add(mul(first, and(mload(0x20), mask)), mul(second, and(mload(0x1e), mask))))
+                norm := add(norm, add(mul(third, and(mload(0x1c), mask)), mul(fourth, and(mload(0x1a), mask))))
+
+                factors := add(factors, 0x200)
             }
             norm := shr(192, norm)
             // Rounded, since the coefficients below may add up to less than nothing.
@@ -322,7 +352,7 @@ library PackedVector {
         assembly ("memory-safe") {
             let end := add(add(vector, 0x20), mload(vector))
             factors := add(factors, 0x20)
-            for { vector := add(vector, 0x20) } lt(vector, end) { vector := add(vector, 0x40) } {
+            for { vector := add(vector, 0x20) } lt(vector, end) { vector := add(vector, 0x80) } {
                 let lanes := xor(mload(vector), signs)
                 mstore(0x00, lanes)
                 mstore(0x20, lanes)
@@ -355,7 +385,39 @@ library PackedVector {
                 norm := add(norm, add(mul(first, and(mload(0x20), mask)), mul(second, and(mload(0x1f), mask))))
                 norm := add(norm, add(mul(third, and(mload(0x1e), mask)), mul(fourth, and(mload(0x1d), mask))))
 
-                factors := add(factors, 0x100)
+                lanes := xor(mload(add(vector, 0x40)), signs)
+                mstore(0x00, lanes)
+                mstore(0x20, lanes)
+                first := and(mload(0x20), mask)
+                second := and(mload(0x1f), mask)
+                third := and(mload(0x1e), mask)
+                fourth := and(mload(0x1d), mask)
+                totals := add(totals, add(add(first, second), add(third, fourth)))
+                dot := add(dot, add(mul(first, mload(add(factors, 0x100))), mul(second, mload(add(factors, 0x120)))))
+                dot := add(dot, add(mul(third, mload(add(factors, 0x140))), mul(fourth, mload(add(factors, 0x160)))))
+                lanes := xor(mload(0x18), and(xor(mload(0x08), mload(0x18)), quarters))
+                mstore(0x20, or(shl(32, and(lanes, eighths)), and(shr(32, lanes), eighths)))
+                mstore(0x00, totals)
+                norm := add(norm, add(mul(first, and(mload(0x20), mask)), mul(second, and(mload(0x1f), mask))))
+                norm := add(norm, add(mul(third, and(mload(0x1e), mask)), mul(fourth, and(mload(0x1d), mask))))
+
+                lanes := xor(mload(add(vector, 0x60)), signs)
+                mstore(0x00, lanes)
+                mstore(0x20, lanes)
+                first := and(mload(0x20), mask)
+                second := and(mload(0x1f), mask)
+                third := and(mload(0x1e), mask)
+                fourth := and(mload(0x1d), mask)
+                totals := add(totals, add(add(first, second), add(third, fourth)))
+                dot := add(dot, add(mul(first, mload(add(factors, 0x180))), mul(second, mload(add(factors, 0x1a0)))))
+                dot := add(dot, add(mul(third, mload(add(factors, 0x1c0))), mul(fourth, mload(add(factors, 0x1e0)))))
+                lanes := xor(mload(0x18), and(xor(mload(0x08), mload(0x18)), quarters))
+                mstore(0x20, or(shl(32, and(lanes, eighths)), and(shr(32, lanes), eighths)))
+                mstore(0x00, totals)
+                norm := add(norm, add(mul(first, and(mload(0x20), mask)), mul(second, and(mload(0x1f), mask))))
+                norm := add(norm, add(mul(third, and(mload(0x1e), mask)), mul(fourth, and(mload(0x1d), mask))))
+
+                factors := add(factors, 0x200)
             }
             norm := shr(224, norm)
             // Rounded, since the coefficients below may add up to less than nothing.
