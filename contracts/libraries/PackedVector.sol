@@ -6,8 +6,8 @@ pragma solidity ^0.8.28;
 /// @dev A lane is a two's complement integer, the first in the highest bits of the first word; a vector that does not fill
 ///      its last word ends in lanes of 0. Lanes are worked on several at once, in slots wide enough for what comes of them:
 ///      a word is a polynomial in 2^slot. Weighted sums add polynomials. A dot product is one coefficient of a product of
-///      two, one of them in reverse order. The assembly pays
-///      (`test_lanes_together_cost_a_tenth_of_one_by_one`), and is fuzzed against one lane at a time.
+///      two, one of them in reverse order; a sum of squares is one of a polynomial times itself in reverse order. The
+///      assembly pays (`test_lanes_together_cost_a_tenth_of_one_by_one`), and is fuzzed against one lane at a time.
 library PackedVector {
     /// @dev What all weights of an average add up to. So an average is a shift in place of a division.
     uint256 internal constant UNIT = 65_536;
@@ -20,7 +20,7 @@ library PackedVector {
     uint256 private constant EVERY_32 = 0x0000000100000001000000010000000100000001000000010000000100000001;
     uint256 private constant EVERY_64 = 0x0000000000000001000000000000000100000000000000010000000000000001;
     uint256 private constant EVERY_8 = 0x0101010101010101010101010101010101010101010101010101010101010101;
-
+    /// @dev Every other 64 bits.
     uint256 private constant QUARTERS = 0x0000000000000000ffffffffffffffff0000000000000000ffffffffffffffff;
 
     error LaneWidthUnknown(uint256 bits);
@@ -262,6 +262,12 @@ library PackedVector {
     /// @dev Four lanes of 16 bits at a time in slots of 64 bits, or eight of 8 bits in slots of 32; without sign, from which
     ///      the caller takes b times the other vector's sum away, since Σ(a + b)g = Σag + bΣg. What is wanted of both
     ///      products is the highest coefficient, for the squares that of a polynomial times itself in reverse order.
+    ///
+    ///      Lanes are twice in a row in memory, so that reading beside them turns them round by as much: by one lane for the
+    ///      next polynomial, by one quarter and by three for the reverse order. What was read from memory the optimizer
+    ///      keeps, where it would do shifts and masks anew at each use; `totals` is written only so that it is added up
+    ///      here, and not after the last word from lanes that would have to be kept until then. Masks are parameters, and
+    ///      the functions return early for nothing, so that they are neither computed anew nor inlined.
     /// @return dot Σ(a + b)g.
     /// @return norm Σ(a + b)².
     /// @return totals Σ(a + b), slot by slot.
