@@ -195,7 +195,7 @@ abstract contract VectorAverage is IVectorAverage {
         aggregate_ = PackedVector.average(data, stride, weights, bits);
         (bytes memory factors, int256 sum) = PackedVector.factorsOf(aggregate_, bits);
         (, norm) = PackedVector.products(aggregate_, factors, sum, bits);
-        bytes memory vector = new bytes(stride);
+        bytes memory vector = PackedVector.zeros(stride);
         for (uint256 i; i < n; ++i) {
             assembly ("memory-safe") {
                 calldatacopy(add(vector, 0x20), add(data.offset, mul(i, stride)), stride)

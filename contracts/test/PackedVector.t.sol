@@ -34,17 +34,15 @@ contract PackedVectorTest is Test {
     }
 
     function test_the_longest_vectors_of_the_largest_lanes_stay_inside_their_slots() public pure {
-        for (uint256 k; k < 2; ++k) {
-            uint256 bits = 8 << k;
-            bytes memory lowest = new bytes(PackedVector.LONGEST);
-            for (uint256 i; i < lowest.length; i += bits / 8) {
-                lowest[i] = 0x80;
-            }
-            (bytes memory factors, int256 sum) = PackedVector.factorsOf(lowest, bits);
-            (int256 dot, uint256 norm) = PackedVector.products(lowest, factors, sum, bits);
-            uint256 expected = lowest.length * 8 / bits << 2 * (bits - 1);
-            assertEq(dot, int256(expected));
-            assertEq(norm, expected);
+        for (uint256 k; k < 8; ++k) {
+            uint256 bits = k & 1 == 0 ? 8 : 16;
+            (bytes memory vector, int256 lane) = _longest(bits, k & 2 == 0);
+            (bytes memory other, int256 otherLane) = _longest(bits, k & 4 == 0);
+            (bytes memory factors, int256 sum) = PackedVector.factorsOf(other, bits);
+            (int256 dot, uint256 norm) = PackedVector.products(vector, factors, sum, bits);
+            int256 lanes = int256(vector.length * 8 / bits);
+            assertEq(dot, lanes * lane * otherLane);
+            assertEq(int256(norm), lanes * lane * lane);
         }
     }
 
@@ -68,6 +66,21 @@ contract PackedVectorTest is Test {
         this.average(new bytes(long), long, new uint256[](1), 8);
     }
 
+    /// @dev The longest vector of the lowest or the highest lanes.
+    function _longest(uint256 bits, bool lowest) private pure returns (bytes memory vector, int256 lane) {
+        vector = PackedVector.zeros(PackedVector.LONGEST);
+        lane = lowest ? -int256(1 << (bits - 1)) : int256(1 << (bits - 1)) - 1;
+        uint256 word = uint256(lane) & (1 << bits) - 1;
+        for (uint256 size = bits; size < 256; size *= 2) {
+            word |= word << size;
+        }
+        for (uint256 i = 32; i <= vector.length; i += 32) {
+            assembly ("memory-safe") {
+                mstore(add(vector, i), word)
+            }
+        }
+    }
+
     /// @dev Three vectors, of the extreme lanes alone or of any, with weights that add up to the unit.
     function _vectors(bytes32 seed, uint256 length, bool extreme)
         private
@@ -76,7 +89,7 @@ contract PackedVectorTest is Test {
     {
         (vectors, weights) = (new bytes[](3), new uint256[](3));
         for (uint256 v; v < 3; ++v) {
-            vectors[v] = new bytes(length);
+            vectors[v] = PackedVector.zeros(length);
             for (uint256 i; i < length; ++i) {
                 uint8 random = uint8(uint256(keccak256(abi.encode(seed, v, i))));
                 vectors[v][i] = extreme ? bytes1(random & 1 == 0 ? 0x80 : 0x7f) : bytes1(random);

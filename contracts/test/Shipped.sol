@@ -76,6 +76,12 @@ library Shipped {
         return TopK(_create("TopK", abi.encode(k)));
     }
 
+    /// @dev With the scorer's default rule. An address alone: its type would have the library compiled in the tests' way,
+    ///      for which it has too many variables.
+    function alignmentScorer(uint256 bits, uint256 parameters, uint256 unit, uint64 window) internal returns (address) {
+        return _create("AlignmentScorer", abi.encode(bits, parameters, unit, window, true, true, false));
+    }
+
     function peerReviewScorer(uint256 threshold, uint256 floor) internal returns (PeerReviewScorer) {
         return PeerReviewScorer(_create("PeerReviewScorer", abi.encode(threshold, floor)));
     }

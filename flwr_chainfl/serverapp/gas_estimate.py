@@ -16,7 +16,7 @@ _ON_CHAIN = 230_000
 _ON_CHAIN_PARTICIPANT = 80_000
 _FLOOR = 40  # of a byte of calldata (EIP-7623)
 _CALLDATA = 16  # of a byte of calldata, beside what is executed
-_WORK = {8: 40.0, 16: 31.0, 32: 46.0}  # of a byte, executed: averaging, products, hashes
+_WORK = {8: 24.5, 16: 21.0, 32: 43.0}  # of a byte, executed: averaging, products, hashes
 _KEPT = 206  # of a byte of the average, as contract code
 
 
