@@ -41,7 +41,7 @@ from role_rotation.task import SIDE, Net, load, test
 from flwr_chainfl import Wallet
 
 MNIST: dict[str, Any] = {
-    "dataset": "mnist", "local-epochs": 1, "learning-rate": 0.001, "batch-size": 10, "threshold": 0.03,
+    "dataset": "mnist", "local-epochs": 1, "learning-rate": 0.001, "batch-size": 10, "threshold": 0.08,
 }
 
 
