@@ -30,6 +30,11 @@ class Roster:
             self._active.discard(arguments["participant"])
 
     @property
+    def excluded(self) -> set[str]:
+        """The members that have a seat and take part no more."""
+        return {member for member in self._seats if member} - self._active
+
+    @property
     def active(self) -> list[str]:
         """The active members, ascending by position."""
         return [member for member in self._seats if member in self._active]

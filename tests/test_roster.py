@@ -10,6 +10,7 @@ def test_newcomers_take_the_newest_vacant_position_and_the_excluded_keep_theirs(
         roster.take("ParticipantLeft", {"participant": name})
     roster.take("RoundOpened", {"round": 1})
     assert roster.active == ["d"]
+    assert roster.excluded == {"c"}
     roster.take("ParticipantJoined", {"participant": "e"})
     roster.take("ParticipantJoined", {"participant": "f"})
     roster.take("ParticipantJoined", {"participant": "g"})
@@ -17,3 +18,4 @@ def test_newcomers_take_the_newest_vacant_position_and_the_excluded_keep_theirs(
     roster.take("ParticipantLeft", {"participant": "c"})
     roster.take("ParticipantJoined", {"participant": "c"})
     assert roster.active == ["e", "f", "c", "d", "g"]
+    assert roster.excluded == set()

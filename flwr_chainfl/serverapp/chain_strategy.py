@@ -294,7 +294,8 @@ class ChainStrategy(Strategy):
         round_log = RoundLog(server_round)
         messages = self._select(run, messages, round_log)
         expected = self._drawn(run)
-        messages = [m for m in messages if self._is_asked(run, m, expected, round_log)]
+        excluded = run.relay.excluded()
+        messages = [m for m in messages if self._is_asked(run, m, expected, excluded, round_log)]
         run.round = ChainRound(
             grid=grid,
             terms=self._terms(run.relay, messages),
@@ -567,17 +568,17 @@ class ChainStrategy(Strategy):
         """Return the roles of the round that is opened next; empty where none are drawn, and before anybody has joined."""
         return next_roles(run.relay, self.roles) if run.book.has_members else {}
 
-    def _is_asked(self, run: _Run, message: Message, expected: Mapping[str, Role], round_log: RoundLog) -> bool:
+    def _is_asked(
+        self, run: _Run, message: Message, expected: Mapping[str, Role], excluded: set[str], round_log: RoundLog
+    ) -> bool:
         """Say whether a node is asked to train: workers, who is no member yet, and where each has a model of its own, all."""
         node = message.metadata.dst_node_id
         member = run.book.member(node)
-        if not member or not expected:
-            return True
-        if member not in expected:
-            reason = f"it was rejected as a worker in {self._most_strikes} rounds in a row"
+        if member in excluded:
+            reason = f"what it contributed was worth nothing in {self._most_strikes} rounds in a row"
             round_log.event("excluded", node, reason, member)
             return False
-        return self.exchange.trains_everybody or expected[member] == Role.WORKER
+        return not member or not expected or self.exchange.trains_everybody or expected.get(member) == Role.WORKER
 
     def _terms(self, relay: Relay, messages: list[Message]) -> RoundTerms:
         token, signals = relay.ledger.token_domain(relay.token), self.exchange.signals

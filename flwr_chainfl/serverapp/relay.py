@@ -28,6 +28,7 @@ from flwr_chainfl.ledger import (
     Task,
     TaskStatus,
 )
+from flwr_chainfl.roster import Roster
 from flwr_chainfl.serverapp.averaging import Averaging
 
 log = logging.getLogger("flwr")
@@ -159,6 +160,15 @@ class Relay:
         if self.registry is None:
             return {}
         return {participant: self.registry.reputation(participant, block=block) for participant in participants}
+
+    def excluded(self) -> set[str]:
+        """Return the members that their strikes have excluded, and that have not left and joined again."""
+        if not self._settings.most_strikes:
+            return set()
+        roster = Roster()
+        for name, arguments in self.task.events():
+            roster.take(name, arguments)
+        return roster.excluded
 
     def open_round(self, participants: Sequence[str], *, calibration: bytes = NO_HASH) -> None:
         """Open the ledger's next round for the participants that contribute.

@@ -137,6 +137,22 @@ def known_labels(count: int) -> np.ndarray:
     return digits()[1][:count].astype(np.uint8)
 
 
+def test_who_is_excluded_is_asked_no_more_where_nobody_has_a_role(tmp_path):
+    strategy = soft_label_strategy(
+        tmp_path, 5, num_rounds=3, public_set=public_inputs(200), known_labels=known_labels(200), calibration_share=0.1,
+        distillation={"consensus": "peer-weighted", "epochs": 0, "weight": 0}, most_strikes=1,
+    )  # fmt: skip
+    grid = federation(5, apps={0: make_app(5, predict=relabelling)})
+    start(strategy, grid, rounds=3)
+    record = record_of(strategy)
+    liar = next(p["address"] for p in record["participants"] if p["node"] == "1000")
+    took_part = [liar in {c["address"] for c in entry["contributions"]} for entry in record["rounds"]]
+    assert took_part == [True, False, False]
+    assert [[e["kind"] for e in entry["events"] if e["address"] == liar] for entry in record["rounds"][1:]] == [["excluded"]] * 2
+    assert [entry["ledger_round"] for entry in record["rounds"]] == [1, 2, 3]
+    assert audit(strategy.run_directory) == []
+
+
 @pytest.mark.parametrize("calibrated", [False, True])
 def test_calibration_leaves_a_relabelling_majority_without_pay(tmp_path, calibrated):
     """Three of five tell each class as the next one: without outside truth theirs is the consensus."""
