@@ -24,14 +24,15 @@ from flwr_chainfl.messages import EnvelopeTerms, RoundTerms, write_terms
 from flwr_chainfl.record import RunRecord, earnings_table, write_plots
 from flwr_chainfl.rewards import Proportional, Schedule
 from flwr_chainfl.roles import Everyone, Role, Rotation
-from flwr_chainfl.scoring import Alignment, PeerReviewScore, RoleReward, Scorer, Weighting
-from flwr_chainfl.serverapp.assessment import Assessment, PeerReview
+from flwr_chainfl.scoring import Alignment, RoleReward, Scorer, Weighting
+from flwr_chainfl.serverapp.assessment import Assessment
 from flwr_chainfl.serverapp.averaging import Averaging
 from flwr_chainfl.serverapp.book import Book
 from flwr_chainfl.serverapp.calibration import Calibration
 from flwr_chainfl.serverapp.chain_round import ChainRound, next_roles, usable_evaluations
 from flwr_chainfl.serverapp.exchange import Exchange, Surroundings
 from flwr_chainfl.serverapp.fairness import Shapley
+from flwr_chainfl.serverapp.fitting import check_reviews, check_roles
 from flwr_chainfl.serverapp.phases import wait_for_nodes
 from flwr_chainfl.serverapp.relay import NO_CALIBRATION, Relay
 from flwr_chainfl.serverapp.round_log import RoundLog
@@ -230,8 +231,8 @@ class ChainStrategy(Strategy):
         self.roles: Rotation | Everyone = roles if roles is not None else Everyone()
         if isinstance(self.roles, Rotation):
             assessment = assessment if assessment is not None else ValidatorVotes()
-        _check_roles(self.roles, exchange, scorer, assessment, weighting)
-        _check_reviews(scorer, assessment)
+        check_roles(self.roles, exchange, scorer, assessment, weighting)
+        check_reviews(scorer, assessment)
         self.assessment = assessment
         self._packed = packed
         self.num_rounds = num_rounds
@@ -642,44 +643,6 @@ class _Run:
         if self.round is None:
             raise ConfigError("the strategy was called out of order: no round was configured")
         return self.round
-
-
-def _check_roles(
-    roles: Rotation | Everyone, exchange: Exchange, scorer: Scorer, assessment: Assessment | None, weighting: Weighting | None
-) -> None:
-    """Raise ConfigError where parts do not go with the roles."""
-    if not isinstance(roles, Rotation):
-        if exchange.is_exact:
-            raise ConfigError(f"{type(exchange).__name__} is exact, and nobody is there to seal it; add roles=Rotation()")
-        return
-    if not exchange.is_exact:
-        raise ConfigError(
-            "miners seal what a round comes to, which has to be found in whole numbers; make it Weights(exact=ExactMean()) or "
-            "SoftLabels(exact=True)"
-        )
-    if not isinstance(scorer, RoleReward):
-        raise ConfigError(
-            f"{type(scorer).__name__} knows no validators and miners; make it RoleReward(inner={type(scorer).__name__}(…)), or "
-            f"leave roles=Rotation() out"
-        )
-    if not isinstance(assessment, ValidatorVotes):
-        raise ConfigError(f"validators vote where roles rotate, and {type(assessment).__name__} asks others; leave one of them out")
-    if weighting is not None:
-        raise ConfigError("a weighting by scores cannot be sealed, since the scores rest on the seal; leave weighting out")
-
-
-def _check_reviews(scorer: Scorer, assessment: Assessment | None) -> None:
-    """Raise ConfigError where a scorer of reviews has none to score."""
-    if isinstance(scorer, RoleReward) and isinstance(scorer.inner, PeerReviewScore):
-        raise ConfigError("validators judge where roles rotate, and nobody reviews its peers; give RoleReward another inner scorer")
-    if not isinstance(scorer, PeerReviewScore):
-        return
-    if not isinstance(assessment, PeerReview):
-        raise ConfigError("PeerReviewScore scores by what peers say of each other; add assessment=PeerReview()")
-    if scorer.floor > 0 and not assessment.judges_reference:
-        raise ConfigError(
-            "a floor compares with the model that the round began with; add assessment=PeerReview(judges_reference=True)"
-        )
 
 
 def _deploy_scorer(ledger: Ledger, scorer: Scorer) -> str:
