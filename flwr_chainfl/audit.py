@@ -13,6 +13,7 @@ from flwr_chainfl.admission import AllowList, Invitations, read_list
 from flwr_chainfl.consensus import Memory, Standing, rule_of
 from flwr_chainfl.crypto import (
     EnvelopeContext,
+    commitment,
     envelope_readers,
     keccak256,
     payload_hash,
@@ -545,10 +546,14 @@ class _Audit:
             receipt, entry = settled.receipts[participant], recorded[participant]
             person = f"{where}, {participant}"
             reveal = settled.reveals.get(participant)
-            tagged = 0
+            expected = bytes(32)
             if reveal is not None:
-                tagged = int.from_bytes(payload_hash(reveal["contentDigest"], bytes.fromhex(entry["report"])), "big") | 1
-            yield from _differ(f"{person}, payload hash", receipt["payloadHash"].hex(), f"{tagged:064x}")
+                expected = commitment(
+                    chain_id=self._ledger.chain.chain_id, task=self._task.address, round_number=reveal["round"],
+                    participant=participant, payload=payload_hash(reveal["contentDigest"], bytes.fromhex(entry["report"])),
+                    salt=reveal["salt"],
+                )
+            yield from _differ(f"{person}, commitment", receipt["commitment"].hex(), expected.hex())
             yield from _differ(f"{person}, formula", receipt["formula"].rstrip(b"\0").decode(), self._scorer.formula)
             for name, key, value in (("score", "score", score), ("payout", "paid", amount), ("slashed", "slashed", slash)):
                 yield from _differ(f"{person}, {name} on the ledger", str(receipt[name]), str(value))

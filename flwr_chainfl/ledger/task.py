@@ -130,18 +130,19 @@ class Settings:
 
 @dataclass(frozen=True)
 class Member:
-    """A participant of a task; position counts from 1 and is 0 for a stranger."""
+    """A participant of a task; position counts from 1 and is 0 for a stranger; earned: part of its balance, token units."""
 
     stake: int
     samples: int
     position: int
     committed_round: int
-    revealed_round: int
+    departures: int
     assessed_round: int
     attested_round: int
     earned_round: int
     streak: int
     strikes: int
+    earned: int
 
 
 @dataclass(frozen=True)
@@ -158,6 +159,7 @@ class Round:
     status: RoundStatus
     published: int
     recorded: int
+    lane: int
     posting_hash: bytes
     poster: str
     forfeits: int
@@ -323,10 +325,13 @@ class Task:
         return self._send("challenge", round_number)
 
     def publish_report(
-        self, round_number: int, participant: str, content_digest: bytes, report: bytes
+        self, round_number: int, participant: str, content_digest: bytes, report: bytes, salt: bytes
     ) -> Receipt:
-        """Put a revealed report on chain, for a challenged round or one that is settled on chain."""
-        return self._send("publishReport", round_number, participant, content_digest, report)
+        """Put a revealed report on chain, for a challenged round or one that is settled on chain.
+
+        content_digest, salt: as revealed, 32 bytes each
+        """
+        return self._send("publishReport", round_number, participant, content_digest, report, salt)
 
     def reveal_calibration(self, round_number: int, calibration: bytes, salt: bytes) -> Receipt:
         """Open the calibration of a round that is settled on chain, as the requester."""
@@ -453,9 +458,9 @@ class Task:
         """Return the hash that a round is sealed with, 32 bytes; `NO_HASH` for none."""
         return self.round(round_number).aggregate
 
-    def submission(self, round_number: int, participant: str) -> bytes:
-        """Return a commitment, its lowest bit 0; after the reveal the payload hash, its lowest bit 1."""
-        return bytes(self._view("submissionOf", round_number, participant)[0])
+    def has_revealed(self, round_number: int, participant: str) -> bool:
+        """Return whether a participant has opened its commitment in a round, the last that it committed in."""
+        return bool(self._view("hasRevealed", round_number, participant)[0])
 
     def seed(self, round_number: int) -> bytes:
         """Return what a round's random draws begin with, 32 bytes; final once the round's reveals are over.

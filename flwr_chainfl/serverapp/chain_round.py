@@ -270,14 +270,14 @@ class ChainRound:
         if self.log.ledger_round == 0:
             return
         with self.log.phase("ledger"):
-            revealed = [Revealed(c.address, digest(c.cid), c.report) for c in accepted]
+            revealed = [Revealed(c.address, digest(c.cid), c.report, c.salt) for c in accepted]
             revealed += self.relay.direct_reveals(self.log.ledger_round, [c.address for c in accepted])
             revealed.sort(key=lambda one: address_order(one.participant))
             self._revealed = revealed
             given = self._marks()
             reports = {one.participant: one for one in revealed}
             acted = sorted({*reports, *given, *self._attested}, key=address_order)
-            self._acted = [reports.get(one) or Revealed(one, NO_HASH, b"") for one in acted]
+            self._acted = [reports.get(one) or Revealed(one, NO_HASH, b"", NO_HASH) for one in acted]
             if self.is_void or (self.exchange.is_exact and not accepted):
                 return
             seed = self.relay.seed(self.log.ledger_round)

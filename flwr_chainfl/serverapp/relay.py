@@ -58,11 +58,12 @@ OnRefusal = Callable[[str, str], None]
 
 @dataclass(frozen=True)
 class Revealed:
-    """What a participant revealed: the digest of its content (32 bytes) and its report."""
+    """What a participant revealed: the digest of its content (32 bytes), its report and its salt (32 bytes)."""
 
     participant: str
     content_digest: bytes
     report: bytes
+    salt: bytes
 
 
 @dataclass(frozen=True)
@@ -290,7 +291,7 @@ class Relay:
         events = [(name, a) for name, a in self.task.events() if a.get("round") == round_number]
         reports = {a["participant"]: a["report"] for name, a in events if name == "ReportRevealed"}
         return [
-            Revealed(a["participant"], a["contentDigest"], reports[a["participant"]])
+            Revealed(a["participant"], a["contentDigest"], reports[a["participant"]], a["salt"])
             for name, a in events
             if name == "Revealed" and a["participant"] not in known and a["participant"] in reports
         ]
@@ -397,7 +398,7 @@ class Relay:
                 self._count(
                     "publishReport",
                     self.task.publish_report(
-                        posting.round_number, one.participant, one.content_digest, one.report
+                        posting.round_number, one.participant, one.content_digest, one.report, one.salt
                     ),
                 )
             except ContractError as error:

@@ -136,7 +136,8 @@ def test_events_tell_the_history_in_order(ledger: Ledger) -> None:
     receipts = [arguments for name, arguments in events if name == "Receipt"]
     assert [receipt["participant"] for receipt in receipts] == federation.addresses
     assert receipts[0]["formula"].rstrip(b"\0") == b"PeerTruthSerum/1"
-    assert receipts[0]["payloadHash"] == federation.task.submission(1, federation.addresses[0])
+    wallet = federation.wallets[0]
+    assert receipts[0]["commitment"] == federation.commitment(wallet, 1, reports[wallet.address])
 
 
 def test_a_receipt_carries_the_events_of_its_transaction_only(ledger: Ledger) -> None:
