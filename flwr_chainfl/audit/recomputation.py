@@ -13,13 +13,13 @@ from flwr_chainfl.audit.pay import PayAudit
 from flwr_chainfl.audit.roles import compare_roles
 from flwr_chainfl.audit.settled_round import SettledRound, settled_rounds
 from flwr_chainfl.audit.terms import compare_terms
+from flwr_chainfl.audit.updates import UpdateAudit
 from flwr_chainfl.errors import ChainFLError
 from flwr_chainfl.ledger import NOBODY, Ledger
 from flwr_chainfl.messages import SOFT_LABELS
 from flwr_chainfl.record import read_run
 from flwr_chainfl.scoring import Alignment, Facts, RoleReward, marks_of
 from flwr_chainfl.storage import FolderStore, Store, open_store
-from flwr_chainfl.update_audit import UpdateAudit
 
 
 def audit(run_directory: str | Path, *, store: Store | None = None) -> list[Difference]:
@@ -97,9 +97,8 @@ class _Recomputation:
         yield from self._compare_reputations(where, recorded, settled)
         exchanged = [p for p in participants if recorded[p]["content"] is not None]
         if self._updates is not None:
-            found = list(self._updates.take(where, entry, exchanged, recorded))
-            found += self._updates.compare_table(where, settled.calibration)
-            yield from (Difference(*one) for one in found)
+            yield from self._updates.take(where, entry, exchanged, recorded)
+            yield from self._updates.compare_table(where, settled.calibration)
         scored = None
         counted: dict[str, int] = {}
         if settled.seed:
