@@ -81,12 +81,14 @@ class PayAudit:
         for name, a in self._run.events:
             if name == "ParticipantJoined":
                 samples[a["participant"]] = a["samples"]
-                stakes[a["participant"]] += a["stake"]
+                stakes[a["participant"]] = a["stake"]  # what it had before, it took away when it left
             elif name == "Receipt":
                 paid[a["participant"]] += a["payout"]
                 slashed[a["participant"]] += a["slashed"]
+                stakes[a["participant"]] -= a["slashed"]
             elif name in ("MissingRevealSlashed", "EquivocationSlashed"):
                 slashed[a["participant"]] += a["amount"]
+                stakes[a["participant"]] -= a["amount"]
         recorded = {p["address"]: p for p in self._run.record["participants"]}
         yield from differ("participants", sorted(recorded), sorted(samples))
         for participant in sorted(set(recorded) & set(samples)):
@@ -94,8 +96,7 @@ class PayAudit:
             yield from differ(f"{participant}, samples", entry["samples"], samples[participant])
             yield from differ(f"{participant}, paid", entry["paid"], str(paid[participant]))
             yield from differ(f"{participant}, slashed", entry["slashed"], str(slashed[participant]))
-            left = stakes[participant] - slashed[participant]
-            yield from differ(f"{participant}, stake", entry["stake"], str(left))
+            yield from differ(f"{participant}, stake", entry["stake"], str(stakes[participant]))
             scores, qualities = self._scores[participant], self._qualities[participant]
             yield from differ(f"{participant}, score", entry["score"], mean_text(scores))
             yield from differ(f"{participant}, quality", entry["quality"], mean_text(qualities))

@@ -278,6 +278,7 @@ class ChainRound:
             reports = {one.participant: one for one in revealed}
             acted = sorted({*reports, *given, *self._attested}, key=address_order)
             self._acted = [reports.get(one) or Revealed(one, NO_HASH, b"") for one in acted]
+            self._learn_samples([one for one in acted if one not in {c.address for c in accepted}])
             if self.is_void or (self.exchange.is_exact and not accepted):
                 return
             seed = self.relay.seed(self.log.ledger_round)
@@ -438,12 +439,10 @@ class ChainRound:
         commitment = (
             calibration_commitment(self.calibration.items, self.calibration.salt) if self.calibration.items else NO_HASH
         )
-        self._roles = next_roles(self.relay, self.roles)
-        members = [c for c in members if not self._roles or self._roles.get(c.address) == Role.WORKER]
-        self._selected = [c.address for c in members]
-        # Where no worker came the round is opened all the same: who does what next follows from its end.
-        selected = self._selected or [a for a, role in self._roles.items() if role == Role.WORKER]
-        self.relay.open_round(selected + self._others(), calibration=commitment)
+        opened_for = self._open(members, commitment)
+        if opened_for is None:
+            return []
+        members = opened_for
         self.log.ledger_round = self.relay.task.round_number
         self.log.roles = {address: role.name.lower() for address, role in self._roles.items()}
         if not early:
@@ -452,7 +451,38 @@ class ChainRound:
         taken = self.relay.commit(
             self.log.ledger_round, [c.commit for c in members], self._refusal("commit-refused")
         )
+        self._learn_samples(taken)
         return [c for c in members if c.address in set(taken)]
+
+    def _open(self, members: list[Contribution], commitment: bytes) -> list[Contribution] | None:
+        """Open the ledger's round; return the contributions of its workers, None where nobody is left to open it for.
+
+        A member can leave at any time, also between the question who is one and the opening; then the rest is asked again.
+        """
+        gone: set[str] = set()
+        while True:
+            self._roles = next_roles(self.relay, self.roles)
+            if self._roles:
+                gone |= set(self.expected) - set(self._roles)
+                members = [c for c in members if self._roles.get(c.address) == Role.WORKER]
+            self._selected = [c.address for c in members]
+            # Where no worker came the round is opened all the same: who does what next follows from its end.
+            selected = self._selected or [a for a, role in self._roles.items() if role == Role.WORKER]
+            if not selected:
+                break
+            new = self.relay.open_round(selected + self._others(), calibration=commitment)
+            gone |= new
+            if not new:
+                break
+            members = [c for c in members if c.address not in gone]
+        for address in sorted(gone, key=address_order):
+            self.log.left(self.book.node(address), address)
+        return members if selected else None
+
+    def _learn_samples(self, addresses: Sequence[str]) -> None:
+        """Take from the ledger what those declare that cannot leave before this round is final."""
+        for address, member in self.relay.memberships(addresses).items():
+            self.book.declare(address, member.samples)
 
     @property
     def _rotates(self) -> bool:

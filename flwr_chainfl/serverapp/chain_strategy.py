@@ -295,8 +295,8 @@ class ChainStrategy(Strategy):
         round_log = RoundLog(server_round)
         messages = self._select(run, messages, round_log)
         expected = self._drawn(run)
-        excluded = run.relay.excluded()
-        messages = [m for m in messages if self._is_asked(run, m, expected, excluded, round_log)]
+        excluded, left = run.relay.excluded(), run.relay.left(run.book.members())
+        messages = [m for m in messages if self._is_asked(run, m, expected, excluded, left, round_log)]
         run.round = ChainRound(
             grid=grid,
             terms=self._terms(run.relay, messages),
@@ -570,7 +570,8 @@ class ChainStrategy(Strategy):
         return next_roles(run.relay, self.roles) if run.book.has_members else {}
 
     def _is_asked(
-        self, run: _Run, message: Message, expected: Mapping[str, Role], excluded: set[str], round_log: RoundLog
+        self, run: _Run, message: Message, expected: Mapping[str, Role], excluded: set[str], left: set[str],
+        round_log: RoundLog,
     ) -> bool:
         """Say whether a node is asked to train: workers, who is no member yet, and where each has a model of its own, all."""
         node = message.metadata.dst_node_id
@@ -578,6 +579,9 @@ class ChainStrategy(Strategy):
         if member in excluded:
             reason = f"what it contributed was worth nothing in {self._most_strikes} rounds in a row"
             round_log.event("excluded", node, reason, member)
+            return False
+        if member in left:
+            round_log.left(node, member)
             return False
         return not member or not expected or self.exchange.trains_everybody or expected.get(member) == Role.WORKER
 

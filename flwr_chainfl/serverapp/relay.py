@@ -17,6 +17,7 @@ from flwr_chainfl.ledger import (
     KeyRequest,
     Keys,
     Ledger,
+    Member,
     Randomness,
     Receipt,
     Registry,
@@ -123,10 +124,15 @@ class Relay:
         return self.task.events() if whole else self._events
 
     def staked(self, participant: str) -> int:
-        """Return what is left of a participant's stake, token units; after a withdrawal, what was left then."""
+        """Return what is left of a participant's stake, token units; after it left or withdrew, what was left then."""
         if self.task.status != TaskStatus.COMPLETED:
-            self._stakes[participant] = self.task.member(participant).stake
+            member = self.task.member(participant)
+            self._stakes[participant] = member.stake if member.position else self._stake_at_leaving(participant)
         return self._stakes.get(participant, 0)
+
+    def _stake_at_leaving(self, participant: str) -> int:
+        left = (a for name, a in reversed(self.task.events()) if name == "ParticipantLeft")
+        return next((int(a["stake"]) for a in left if a["participant"] == participant), 0)
 
     def initialize(self, terms_cid: str, *, rounds: int, pool: int) -> None:
         """Fund the task with `pool` token units."""
@@ -170,13 +176,33 @@ class Relay:
             roster.take(name, arguments)
         return roster.excluded
 
-    def open_round(self, participants: Sequence[str], *, calibration: bytes = NO_HASH) -> None:
-        """Open the ledger's next round for the participants that contribute.
+    def memberships(self, participants: Sequence[str]) -> dict[str, Member]:
+        """Return the ledger's records of participants, by address; their position is 0 where they have left."""
+        return {participant: self.task.member(participant) for participant in participants}
+
+    def left(self, participants: Sequence[str]) -> set[str]:
+        """Return those of some former or present members that have left by themselves."""
+        return {one for one, member in self.memberships(participants).items() if member.position == 0}
+
+    def open_round(self, participants: Sequence[str], *, calibration: bytes = NO_HASH) -> set[str]:
+        """Open the ledger's next round for the participants that contribute, all of which must be active members.
 
         calibration: commitment to the calibration items
+        returns: those that are active members no more; where there are any, the round was not opened
         """
-        positions = sorted(self.task.member(participant).position for participant in participants)
-        self._count("nextRound", self.task.next_round(positions, calibration=calibration))
+        positions = {one: member.position for one, member in self.memberships(participants).items()}
+        if gone := {one for one, position in positions.items() if position == 0}:
+            return gone
+        try:
+            self._count("nextRound", self.task.next_round(sorted(positions.values()), calibration=calibration))
+        except ContractError as error:
+            if error.name != "NotActive":
+                raise
+            word, bits = int(error.arguments["word"]), int(error.arguments["positions"])
+            gone = {one for one, position in positions.items() if bits << 256 * word >> position - 1 & 1}
+            if not gone:
+                raise
+        return gone
 
     def commit(
         self, round_number: int, requests: Sequence[CommitRequest], on_refusal: OnRefusal
