@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import atexit
-import json
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
 from flwr.serverapp import Grid
@@ -18,32 +16,28 @@ from flwr_chainfl.admission import Admission
 from flwr_chainfl.crypto import Wallet
 from flwr_chainfl.errors import ConfigError, ParticipationError
 from flwr_chainfl.fixedpoint import WAD
-from flwr_chainfl.ledger import NOBODY, Average, Ledger, Registry, Settings
+from flwr_chainfl.ledger import Ledger
 from flwr_chainfl.messages import EnvelopeTerms, RoundTerms, write_terms
-from flwr_chainfl.record import RunRecord, earnings_table, write_plots
+from flwr_chainfl.record import earnings_table, write_plots
 from flwr_chainfl.rewards import Proportional, Schedule
 from flwr_chainfl.roles import Everyone, Role, Rotation
-from flwr_chainfl.scoring import Alignment, RoleReward, Scorer, Weighting
+from flwr_chainfl.scoring import Scorer, Weighting
 from flwr_chainfl.serverapp.assessment import Assessment
-from flwr_chainfl.serverapp.averaging import Averaging
-from flwr_chainfl.serverapp.book import Book
-from flwr_chainfl.serverapp.calibration import Calibration
 from flwr_chainfl.serverapp.chain_round import ChainRound, next_roles, usable_evaluations
-from flwr_chainfl.serverapp.exchange import Exchange, Surroundings
+from flwr_chainfl.serverapp.exchange import Exchange
 from flwr_chainfl.serverapp.fairness import Shapley
 from flwr_chainfl.serverapp.phases import wait_for_nodes
 from flwr_chainfl.serverapp.relay import NO_CALIBRATION, Relay
 from flwr_chainfl.serverapp.round_log import RoundLog
+from flwr_chainfl.serverapp.run_opening import Run, open_run
 from flwr_chainfl.serverapp.run_setup import Deadlines, RunSetup
 from flwr_chainfl.serverapp.selection import Reputation, Repute, Selector
 from flwr_chainfl.serverapp.validator_votes import ValidatorVotes
-from flwr_chainfl.storage import FolderStore, RoundStore, Store, open_store
+from flwr_chainfl.storage import RoundStore, Store
 
 log = logging.getLogger("flwr")
 
 _JOIN_SECONDS = 7 * 24 * 3600
-_UNPLANNED = 1_000_000  # rounds for which a test token is minted when their number is not known
-_BONDS_FUNDED = 8  # postings that can wait for the end of their challenge window at once
 
 
 class ChainStrategy(Strategy):
@@ -216,11 +210,10 @@ class ChainStrategy(Strategy):
         self.assessment = setup.assessment
         self.num_rounds = setup.num_rounds
         self._setup = setup
-        self._calibration: Calibration | None = None
         self._accuracy_key = accuracy_key
         self._loss_key = loss_key
 
-        self._run: _Run | None = None
+        self._run: Run | None = None
         self._asked: list[int] = []
         self._selector = Selector(reputation, seed) if reputation is not None else None
         self._closed = False
@@ -268,7 +261,7 @@ class ChainStrategy(Strategy):
             admission=self._setup.admission,
             shapley=self._setup.shapley,
             weighting=self.weighting,
-            calibration=self._calibration.draw() if self._calibration is not None else NO_CALIBRATION,
+            calibration=run.calibration.draw() if run.calibration is not None else NO_CALIBRATION,
             roles=self.roles,
             expected=expected,
             mint=self._setup.stake if self._setup.token is None else 0,
@@ -375,116 +368,14 @@ class ChainStrategy(Strategy):
 
     # The run
 
-    def _open(self, grid: Grid) -> _Run:
-        """Make the run directory, open the ledger, get the exchange ready, and deploy and fund the task."""
-        record = RunRecord(self._setup.run_directory)
-        store = self._open_store(record.directory)
-        self.exchange.open(
-            Surroundings(grid, store, record.directory, seed=self._setup.seed, timeout=self._setup.phase_timeout)
-        )
-        ledger = self._setup.ledger
-        if isinstance(ledger, str):
-            ledger = Ledger.open(
-                ledger,
-                wallet=self._setup.wallet,
-                chain_id=self._setup.chain_id,
-                log_file=record.directory / "ledger.jsonl",
-                seed=self._setup.seed or 0,
-            )
-        token = self._fund(ledger)
-        registry = self._open_registry(ledger)
-        source = ledger.randomness(self._setup.randomness) if self._setup.randomness is not None else None
-        workers, validators, miners = self.roles.as_shares()
-        settings = Settings(
-            token=token,
-            scorer=_deploy_scorer(ledger, self.scorer),
-            schedule=ledger.deploy(self.schedule.contract, self.schedule.arguments),
-            minimum_stake=self._setup.stake,
-            bond=self._setup.bond,
-            slash_per_score=self._setup.stake // 10,
-            slash_floor=self._setup.slash_floor,
-            minimum_members=1,
-            maximum_members=400,
-            commit_seconds=self._setup.deadlines.commit,
-            reveal_seconds=self._setup.deadlines.reveal,
-            settle_seconds=self._setup.deadlines.settle,
-            challenge_seconds=self._setup.deadlines.challenge,
-            missing_slash_bps=int(self._setup.missing_slash * 10_000),
-            late_join=True,
-            onchain=self._setup.settlement == "onchain",
-            reputation=registry.address if registry is not None else NOBODY,
-            admission=_deploy_admission(ledger, self._setup.admission),
-            randomness=source.address if source is not None else NOBODY,
-            assess_seconds=self._setup.deadlines.assess if self.assessment is not None else 0,
-            seal_seconds=self._setup.deadlines.seal if miners else 0,
-            workers=workers,
-            validators=validators,
-            miners=miners,
-            most_strikes=self._setup.most_strikes,
-            streak_cap=self._setup.streak_cap,
-        )
-        relay = Relay(ledger, ledger.deploy_task(settings), token=token)
-        if registry is not None:
-            registry.authorise(relay.task.address)
-        if source is not None:
-            source.authorise(relay.task.address)
-        if self.exchange.envelopes is not None:
-            self.exchange.envelopes.open(relay, store)
-        if isinstance(self.scorer, Alignment):
-            average = Average(ledger.chain, settings.scorer)
-            relay.averaging = Averaging(average, relay.task, self.scorer, kept=self._setup.settlement == "onchain")
-        known = self.exchange.known_labels
-        if known is not None and self._setup.calibration_share > 0:
-            self._calibration = Calibration(known, share=self._setup.calibration_share, seed=self._setup.seed)
-        terms = {
-            "protocol": type(self).__name__,
-            **self.exchange.terms(),
-            "calibration-share": self._setup.calibration_share if self._calibration is not None else 0,
-            "reputation": asdict(self._setup.reputation) if self._setup.reputation is not None else None,
-            "admission": _admission_terms(self._setup.admission, store),
-            "scorer": _scorer_terms(self.scorer),
-            "roles": list(self.roles.as_shares()),
-            "assessment": self.assessment.terms() if self.assessment is not None else None,
-            "weighting": self.weighting.as_dict() if self.weighting is not None else None,
-            "schedule": {"contract": self.schedule.contract, "arguments": [str(a) for a in self.schedule.arguments]},
-        }
-        cid = store.put(json.dumps(terms, sort_keys=True).encode())
-        rounds = self.num_rounds or 1
-        relay.initialize(cid, rounds=rounds, pool=rounds * self._setup.reward_per_round)
-        record.data["protocol"] = type(self).__name__
-        record.data["config"] = {
-            **terms,
-            "terms": cid,
-            "num-rounds": self.num_rounds,
-            "reward-per-round": str(self._setup.reward_per_round),
-            "settings": {k: v if isinstance(v, bool) else str(v) for k, v in asdict(settings).items()},
-            "seed": self._setup.seed,
-            "store": store.location if self._setup.store is not None else None,
-            "keep-rounds": self._setup.keep_rounds,
-        }
-        record.data["ledger"] = {"url": ledger.chain.url, "task": relay.task.address, "block": 0, "digest": None}
-        run = _Run(Book(record), relay, store)
-        run.book.write(relay, digest=False)
+    def _open(self, grid: Grid) -> Run:
+        """Make what a run needs that is not there yet, and see to it that it is closed."""
+        run = open_run(self._setup, grid, protocol=type(self).__name__)
         atexit.register(self.close)
-        log.info("Run directory: %s", record.directory)
+        log.info("Run directory: %s", run.book.record.directory)
         return run
 
-    def _open_store(self, directory: Path) -> Store:
-        """Open the store that was named, or a folder in the run directory, with an end to what it keeps."""
-        store = self._setup.store if self._setup.store is not None else FolderStore(directory / "store")
-        if isinstance(store, str):
-            store = open_store(store)
-        return store if self._setup.keep_rounds is None else RoundStore(store, keep_rounds=self._setup.keep_rounds)
-
-    def _open_registry(self, ledger: Ledger) -> Registry | None:
-        """Return the registry of reputations, a new one where none was named."""
-        if self._setup.reputation is None:
-            return None
-        if self._setup.reputation.registry is None:
-            return ledger.deploy_registry()
-        return ledger.registry(self._setup.reputation.registry)
-
-    def _select(self, run: _Run, messages: list[Message], round_log: RoundLog) -> list[Message]:
+    def _select(self, run: Run, messages: list[Message], round_log: RoundLog) -> list[Message]:
         """Leave out those in bad repute, as far as enough nodes are left."""
         if self._selector is None:
             return messages
@@ -506,29 +397,12 @@ class ChainStrategy(Strategy):
             round_log.event("not-chosen", node, reason, nodes[node])
         return [message for message in messages if message.metadata.dst_node_id not in out]
 
-    def _fund(self, ledger: Ledger) -> str:
-        """Return the token that pays, of which the requester has enough."""
-        requester = ledger.chain.wallet.address
-        need = (self.num_rounds or 1) * self._setup.reward_per_round + _BONDS_FUNDED * self._setup.bond
-        if self._setup.token is None:
-            if not ledger.is_development:
-                log.warning("Paying in a new test token, worth nothing; name your own with token=ADDRESS")
-            token = ledger.deploy_token()
-            ledger.mint(token, [requester], need if self.num_rounds else need + _UNPLANNED * self._setup.reward_per_round)
-            return token
-        if (has := ledger.token_balance(self._setup.token, requester)) < need:
-            raise ConfigError(
-                f"the requester {requester} has {has} units of the token {self._setup.token}; rewards and bonds need {need}: "
-                f"give it more, or lower reward_per_round"
-            )
-        return self._setup.token
-
-    def _drawn(self, run: _Run) -> dict[str, Role]:
+    def _drawn(self, run: Run) -> dict[str, Role]:
         """Return the roles of the round that is opened next; empty where none are drawn, and before anybody has joined."""
         return next_roles(run.relay, self.roles) if run.book.has_members else {}
 
     def _is_asked(
-        self, run: _Run, message: Message, expected: Mapping[str, Role], excluded: set[str], left: set[str],
+        self, run: Run, message: Message, expected: Mapping[str, Role], excluded: set[str], left: set[str],
         round_log: RoundLog,
     ) -> bool:
         """Say whether a node is asked to train: workers, who is no member yet, and where each has a model of its own, all."""
@@ -580,7 +454,7 @@ class ChainStrategy(Strategy):
         message.content = content
         return message
 
-    def _live(self) -> _Run:
+    def _live(self) -> Run:
         if self._run is None:
             raise ConfigError(f"{type(self).__name__} was called out of order; start it with strategy.start(grid, …)")
         return self._run
@@ -589,53 +463,6 @@ class ChainStrategy(Strategy):
         run = self._live()
         run.current().log.gas = run.relay.take_gas()
         run.book.write(run.relay, digest=False)
-
-
-@dataclass
-class _Run:
-    """What exists from the first round on."""
-
-    book: Book
-    relay: Relay
-    store: Store
-    round: ChainRound | None = None
-
-    def current(self) -> ChainRound:
-        """Return the round that is going on."""
-        if self.round is None:
-            raise ConfigError("the strategy was called out of order: no round was configured")
-        return self.round
-
-
-def _deploy_scorer(ledger: Ledger, scorer: Scorer) -> str:
-    """Deploy a scorer's twin, after that of the scorer that it wraps."""
-    if not isinstance(scorer, RoleReward):
-        return ledger.deploy(scorer.contract, scorer.arguments)
-    inner = NOBODY if scorer.inner is None else _deploy_scorer(ledger, scorer.inner)
-    return ledger.deploy(scorer.contract, (inner, *scorer.arguments))
-
-
-def _deploy_admission(ledger: Ledger, admission: Admission | None) -> str:
-    return ledger.deploy(admission.contract, admission.arguments) if admission else NOBODY
-
-
-def _scorer_terms(scorer: Scorer) -> dict[str, Any]:
-    terms = {"contract": scorer.contract, "arguments": [str(a) for a in scorer.arguments]}
-    if isinstance(scorer, RoleReward) and scorer.inner is not None:
-        return {**terms, "inner": _scorer_terms(scorer.inner)}
-    return terms
-
-
-def _admission_terms(admission: Admission | None, store: Store) -> dict[str, Any] | None:
-    """Return what the task's terms say of its admission, and store the list where there is one."""
-    if admission is None:
-        return None
-    document = admission.document()
-    return {
-        "contract": admission.contract,
-        "arguments": ["0x" + a.hex() if isinstance(a, bytes) else str(a) for a in admission.arguments],
-        "list": store.put(document) if document else None,
-    }
 
 
 def _wanted(flower: Strategy) -> int:
