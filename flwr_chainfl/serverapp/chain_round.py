@@ -14,7 +14,7 @@ from flwr.serverapp import Grid
 from flwr_chainfl.admission import Admission
 from flwr_chainfl.consensus import Standing
 from flwr_chainfl.crypto import calibration_commitment, keccak256
-from flwr_chainfl.errors import ChainFLError, CommitmentError, ContractError, ReusedSaltError
+from flwr_chainfl.errors import ChainFLError, CommitmentError, ReusedSaltError
 from flwr_chainfl.ledger import (
     NO_HASH,
     JoinRequest,
@@ -39,6 +39,7 @@ from flwr_chainfl.scoring import Alignment, Facts, RoleReward, Scorer, Weighting
 from flwr_chainfl.serverapp.assessment import Assessment, assessment_message, read_marks
 from flwr_chainfl.serverapp.book import Book
 from flwr_chainfl.serverapp.contribution import Contribution, read_contribution, read_join, read_reveal
+from flwr_chainfl.serverapp.drawn_roles import next_roles
 from flwr_chainfl.serverapp.envelopes import Reader
 from flwr_chainfl.serverapp.exchange import Aggregate, Exchange
 from flwr_chainfl.serverapp.fairness import Shapley
@@ -605,23 +606,6 @@ class ChainRound:
             self.failed(kind, self._node(address), reason)
 
         return note
-
-
-def next_roles(relay: Relay, roles: Rotation | Everyone) -> dict[str, Role]:
-    """Return who does what in the round that is opened next; empty where everybody is a worker.
-
-    Raises TooFewForRolesError when the members are too few, or the shares leave no worker.
-    """
-    if not isinstance(roles, Rotation):
-        return {}
-    try:
-        drawn = relay.task.roles_of(relay.task.round_number + 1)
-    except ContractError as error:
-        if error.name == "TooFewForRoles":
-            roles.counts(int(error.arguments["members"]))
-        raise
-    roles.counts(len(drawn))
-    return drawn
 
 
 def usable_evaluations(replies: Sequence[Message], current: ChainRound) -> list[Message]:

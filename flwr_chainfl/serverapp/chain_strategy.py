@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import atexit
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,10 +20,11 @@ from flwr_chainfl.ledger import Ledger
 from flwr_chainfl.messages import EnvelopeTerms, RoundTerms, write_terms
 from flwr_chainfl.record import earnings_table, write_plots
 from flwr_chainfl.rewards import Proportional, Schedule
-from flwr_chainfl.roles import Everyone, Role, Rotation
+from flwr_chainfl.roles import Everyone, Rotation
 from flwr_chainfl.scoring import Scorer, Weighting
 from flwr_chainfl.serverapp.assessment import Assessment
-from flwr_chainfl.serverapp.chain_round import ChainRound, next_roles, usable_evaluations
+from flwr_chainfl.serverapp.chain_round import ChainRound, usable_evaluations
+from flwr_chainfl.serverapp.client_selection import ClientSelection
 from flwr_chainfl.serverapp.exchange import Exchange
 from flwr_chainfl.serverapp.fairness import Shapley
 from flwr_chainfl.serverapp.phases import wait_for_nodes
@@ -31,7 +32,7 @@ from flwr_chainfl.serverapp.relay import NO_CALIBRATION, Relay
 from flwr_chainfl.serverapp.round_log import RoundLog
 from flwr_chainfl.serverapp.run_opening import Run, open_run
 from flwr_chainfl.serverapp.run_setup import Deadlines, RunSetup
-from flwr_chainfl.serverapp.selection import Reputation, Repute, Selector
+from flwr_chainfl.serverapp.selection import Reputation, Selector
 from flwr_chainfl.serverapp.validator_votes import ValidatorVotes
 from flwr_chainfl.storage import RoundStore, Store
 
@@ -215,7 +216,7 @@ class ChainStrategy(Strategy):
 
         self._run: Run | None = None
         self._asked: list[int] = []
-        self._selector = Selector(reputation, seed) if reputation is not None else None
+        self._selection = ClientSelection(setup, Selector(reputation, seed) if reputation is not None else None)
         self._closed = False
 
     # What Flower calls
@@ -244,10 +245,7 @@ class ChainStrategy(Strategy):
             self.exchange.flower.configure_train(server_round, self.exchange.train_arrays(arrays), config, grid)
         )
         round_log = RoundLog(server_round)
-        messages = self._select(run, messages, round_log)
-        expected = self._drawn(run)
-        excluded, left = run.relay.excluded(), run.relay.left(run.book.members())
-        messages = [m for m in messages if self._is_asked(run, m, expected, excluded, left, round_log)]
+        messages, expected = self._selection.select(messages, run.book, run.relay, round_log)
         run.round = ChainRound(
             grid=grid,
             terms=self._terms(run.relay, messages),
@@ -374,48 +372,6 @@ class ChainStrategy(Strategy):
         atexit.register(self.close)
         log.info("Run directory: %s", run.book.record.directory)
         return run
-
-    def _select(self, run: Run, messages: list[Message], round_log: RoundLog) -> list[Message]:
-        """Leave out those in bad repute, as far as enough nodes are left."""
-        if self._selector is None:
-            return messages
-        nodes = {message.metadata.dst_node_id: run.book.address(message.metadata.dst_node_id) for message in messages}
-        registry = run.relay.registry
-        assert registry is not None
-        out = self._selector.excluded(
-            list(nodes),
-            {
-                node: Repute(registry.reputation(address), registry.rounds_known(address))
-                for node, address in nodes.items()
-                if address is not None
-            },
-            at_least=int(getattr(self.exchange.flower, "min_train_nodes", 1)),
-        )
-        for node, reputation in out.items():
-            reason = f"its reputation of {reputation / WAD:.2f} is too low"
-            log.info("Node %d is not chosen: %s", node, reason)
-            round_log.event("not-chosen", node, reason, nodes[node])
-        return [message for message in messages if message.metadata.dst_node_id not in out]
-
-    def _drawn(self, run: Run) -> dict[str, Role]:
-        """Return the roles of the round that is opened next; empty where none are drawn, and before anybody has joined."""
-        return next_roles(run.relay, self.roles) if run.book.has_members else {}
-
-    def _is_asked(
-        self, run: Run, message: Message, expected: Mapping[str, Role], excluded: set[str], left: set[str],
-        round_log: RoundLog,
-    ) -> bool:
-        """Say whether a node is asked to train: workers, who is no member yet, and where each has a model of its own, all."""
-        node = message.metadata.dst_node_id
-        member = run.book.member(node)
-        if member in excluded:
-            reason = f"what it contributed was worth nothing in {self._setup.most_strikes} rounds in a row"
-            round_log.event("excluded", node, reason, member)
-            return False
-        if member in left:
-            round_log.left(node, member)
-            return False
-        return not member or not expected or self.exchange.trains_everybody or expected.get(member) == Role.WORKER
 
     def _terms(self, relay: Relay, messages: list[Message]) -> RoundTerms:
         token, signals = relay.ledger.token_domain(relay.token), self.exchange.signals
