@@ -5,10 +5,9 @@ from __future__ import annotations
 import atexit
 import logging
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
-from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
+from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord
 from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Strategy
 
@@ -17,7 +16,6 @@ from flwr_chainfl.crypto import Wallet
 from flwr_chainfl.errors import ConfigError, ParticipationError
 from flwr_chainfl.fixedpoint import WAD
 from flwr_chainfl.ledger import Ledger
-from flwr_chainfl.messages import EnvelopeTerms, RoundTerms, write_terms
 from flwr_chainfl.record import earnings_table, write_plots
 from flwr_chainfl.rewards import Proportional, Schedule
 from flwr_chainfl.roles import Everyone, Rotation
@@ -30,6 +28,7 @@ from flwr_chainfl.serverapp.fairness import Shapley
 from flwr_chainfl.serverapp.phases import wait_for_nodes
 from flwr_chainfl.serverapp.relay import NO_CALIBRATION, Relay
 from flwr_chainfl.serverapp.round_log import RoundLog
+from flwr_chainfl.serverapp.round_terms import round_terms, with_terms
 from flwr_chainfl.serverapp.run_opening import Run, open_run
 from flwr_chainfl.serverapp.run_setup import Deadlines, RunSetup
 from flwr_chainfl.serverapp.selection import Reputation, Selector
@@ -37,8 +36,6 @@ from flwr_chainfl.serverapp.validator_votes import ValidatorVotes
 from flwr_chainfl.storage import RoundStore, Store
 
 log = logging.getLogger("flwr")
-
-_JOIN_SECONDS = 7 * 24 * 3600
 
 
 class ChainStrategy(Strategy):
@@ -248,7 +245,7 @@ class ChainStrategy(Strategy):
         messages, expected = self._selection.select(messages, run.book, run.relay, round_log)
         run.round = ChainRound(
             grid=grid,
-            terms=self._terms(run.relay, messages),
+            terms=round_terms(self._setup, run.relay, messages),
             log=round_log,
             book=run.book,
             relay=run.relay,
@@ -270,7 +267,7 @@ class ChainStrategy(Strategy):
         known = run.round.meet([message.metadata.dst_node_id for message in messages])
         messages = [message for message in messages if message.metadata.dst_node_id in known]
         envelopes = self.exchange.envelopes.terms(known) if self.exchange.envelopes is not None else None
-        outgoing = [self._with_terms(message, run.round.terms, envelopes) for message in messages]
+        outgoing = [with_terms(message, run.round, envelopes) for message in messages]
         self._asked = [message.metadata.dst_node_id for message in outgoing]
         run.round.log.sent(outgoing)
         run.round.log.begin("train")
@@ -304,7 +301,7 @@ class ChainStrategy(Strategy):
         messages = self.exchange.flower.configure_evaluate(
             server_round, self.exchange.train_arrays(arrays), config, grid
         )
-        outgoing = [self._with_terms(message, current.terms) for message in messages]
+        outgoing = [with_terms(message, current) for message in messages]
         current.log.sent(outgoing)
         current.log.begin("evaluate")
         return outgoing
@@ -372,43 +369,6 @@ class ChainStrategy(Strategy):
         atexit.register(self.close)
         log.info("Run directory: %s", run.book.record.directory)
         return run
-
-    def _terms(self, relay: Relay, messages: list[Message]) -> RoundTerms:
-        token, signals = relay.ledger.token_domain(relay.token), self.exchange.signals
-        return RoundTerms(
-            exchange=self.exchange.name,
-            round_number=relay.task.round_number + 1,
-            chain_id=relay.ledger.chain.chain_id,
-            task=relay.task.address,
-            token=token.contract or relay.token,
-            token_name=token.name,
-            token_version=token.version,
-            stake=str(self._setup.stake),
-            deadline=relay.ledger.chain.now() + _JOIN_SECONDS,
-            nonce=0,
-            seed=self._setup.seed if self._setup.seed is not None else -1,
-            simulated=relay.ledger.is_development,
-            clipped=self.exchange.clipped,
-            signal_tasks=signals.tasks if signals is not None else 0,
-            signal_levels=signals.levels if signals is not None else 0,
-            key_scheme=self.exchange.envelopes.scheme if self.exchange.envelopes is not None else "x25519",
-            packed=self._setup.packed,
-            arrays_key=next((name for m in messages for name in m.content.array_records), "arrays"),
-        )
-
-    def _with_terms(self, message: Message, terms: RoundTerms, envelopes: EnvelopeTerms | None = None) -> Message:
-        """Give a Flower message a content of its own, with the protocol's terms and without an empty ArrayRecord."""
-        key, config = next(iter(message.content.config_records.items()))
-        node = message.metadata.dst_node_id
-        consensus = self.exchange.consensus_terms(node)
-        member = self._live().book.member(node)
-        role = self._live().current().expected.get(member)
-        terms = replace(terms, member=member, role=role.name.lower() if role is not None else "")
-        content = RecordDict({name: record for name, record in message.content.items() if name != key and len(record)})
-        parts = [part for part in (consensus, envelopes, self.exchange.update_terms()) if part is not None]
-        content[key] = write_terms(config, terms, *parts)
-        message.content = content
-        return message
 
     def _live(self) -> Run:
         if self._run is None:
