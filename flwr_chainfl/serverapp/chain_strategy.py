@@ -21,7 +21,7 @@ from flwr_chainfl.rewards import Proportional, Schedule
 from flwr_chainfl.roles import Everyone, Rotation
 from flwr_chainfl.scoring import Scorer, Weighting
 from flwr_chainfl.serverapp.assessment import Assessment
-from flwr_chainfl.serverapp.chain_round import ChainRound, usable_evaluations
+from flwr_chainfl.serverapp.chain_round import ChainRound
 from flwr_chainfl.serverapp.client_selection import ClientSelection
 from flwr_chainfl.serverapp.exchange import Exchange
 from flwr_chainfl.serverapp.fairness import Shapley
@@ -244,24 +244,15 @@ class ChainStrategy(Strategy):
         round_log = RoundLog(server_round)
         messages, expected = self._selection.select(messages, run.book, run.relay, round_log)
         run.round = ChainRound(
+            self._setup,
             grid=grid,
             terms=round_terms(self._setup, run.relay, messages),
             log=round_log,
             book=run.book,
             relay=run.relay,
             store=run.store,
-            exchange=self.exchange,
-            scorer=self.scorer,
-            assessment=self.assessment,
-            admission=self._setup.admission,
-            shapley=self._setup.shapley,
-            weighting=self.weighting,
             calibration=run.calibration.draw() if run.calibration is not None else NO_CALIBRATION,
-            roles=self.roles,
             expected=expected,
-            mint=self._setup.stake if self._setup.token is None else 0,
-            extend=self._setup.reward_per_round if self.num_rounds is None else 0,
-            timeout=self._setup.phase_timeout,
         )
         run.book.open_round(run.round.log)
         known = run.round.meet([message.metadata.dst_node_id for message in messages])
@@ -310,7 +301,7 @@ class ChainStrategy(Strategy):
         """Average the clients' evaluation metrics; after the last round, close the run."""
         current = self._live().current()
         current.log.end("evaluate")
-        usable = usable_evaluations(list(replies), current)
+        usable = current.clients.evaluations(list(replies))
         current.log.evaluated(usable)
         metrics = self.exchange.flower.aggregate_evaluate(server_round, usable) if usable else None
         if metrics is not None:

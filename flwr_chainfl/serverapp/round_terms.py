@@ -45,14 +45,15 @@ def with_terms(message: Message, current: ChainRound, envelopes: EnvelopeTerms |
 
     envelopes: for whom contents are sealed, None where the message asks for none
     """
+    state = current.state
     key, config = next(iter(message.content.config_records.items()))
     node = message.metadata.dst_node_id
-    consensus = current.exchange.consensus_terms(node)
-    member = current.book.member(node)
+    consensus = state.exchange.consensus_terms(node)
+    member = state.book.member(node)
     role = current.expected.get(member)
-    terms = replace(current.terms, member=member, role=role.name.lower() if role is not None else "")
+    terms = replace(state.terms, member=member, role=role.name.lower() if role is not None else "")
     content = RecordDict({name: record for name, record in message.content.items() if name != key and len(record)})
-    parts = [part for part in (consensus, envelopes, current.exchange.update_terms()) if part is not None]
+    parts = [part for part in (consensus, envelopes, state.exchange.update_terms()) if part is not None]
     content[key] = write_terms(config, terms, *parts)
     message.content = content
     return message
