@@ -13,13 +13,14 @@ from flwr_chainfl.messages import RoundTerms
 from flwr_chainfl.roles import Role
 from flwr_chainfl.serverapp.attestation import seal
 from flwr_chainfl.serverapp.book import Book
+from flwr_chainfl.serverapp.calibration import Opening
 from flwr_chainfl.serverapp.commitments import Commitments
 from flwr_chainfl.serverapp.contribution import Contribution
 from flwr_chainfl.serverapp.exchange import Aggregate
 from flwr_chainfl.serverapp.judging import Judging
 from flwr_chainfl.serverapp.key_registration import register_keys
 from flwr_chainfl.serverapp.newcomers import Newcomers
-from flwr_chainfl.serverapp.relay import Opening, Relay
+from flwr_chainfl.serverapp.relay import Relay
 from flwr_chainfl.serverapp.reveals import reveal
 from flwr_chainfl.serverapp.round_clients import RoundClients
 from flwr_chainfl.serverapp.round_log import RoundLog

@@ -21,12 +21,13 @@ from flwr_chainfl.rewards import Proportional, Schedule
 from flwr_chainfl.roles import Everyone, Rotation
 from flwr_chainfl.scoring import Scorer, Weighting
 from flwr_chainfl.serverapp.assessment import Assessment
+from flwr_chainfl.serverapp.calibration import NO_CALIBRATION
 from flwr_chainfl.serverapp.chain_round import ChainRound
 from flwr_chainfl.serverapp.client_selection import ClientSelection
 from flwr_chainfl.serverapp.exchange import Exchange
 from flwr_chainfl.serverapp.fairness import Shapley
 from flwr_chainfl.serverapp.phases import wait_for_nodes
-from flwr_chainfl.serverapp.relay import NO_CALIBRATION, Relay
+from flwr_chainfl.serverapp.relay import Relay
 from flwr_chainfl.serverapp.round_log import RoundLog
 from flwr_chainfl.serverapp.round_terms import round_terms, with_terms
 from flwr_chainfl.serverapp.run_opening import Run, open_run

@@ -17,8 +17,8 @@ from flwr_chainfl.serverapp.contribution import Contribution, read_contribution
 from flwr_chainfl.serverapp.drawn_roles import next_roles
 from flwr_chainfl.serverapp.fairness import Shapley
 from flwr_chainfl.serverapp.newcomers import Newcomers
-from flwr_chainfl.serverapp.relay import address_order
 from flwr_chainfl.serverapp.round_state import RoundState
+from flwr_chainfl.serverapp.transactions import address_order
 from flwr_chainfl.serverapp.updates_exchange import AveragedUpdates
 
 

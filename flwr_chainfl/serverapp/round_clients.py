@@ -16,8 +16,8 @@ from flwr_chainfl.messages import only_metrics
 from flwr_chainfl.serverapp.book import Book
 from flwr_chainfl.serverapp.exchange import Exchange
 from flwr_chainfl.serverapp.phases import ask
-from flwr_chainfl.serverapp.relay import OnRefusal
 from flwr_chainfl.serverapp.round_log import RoundLog
+from flwr_chainfl.serverapp.transactions import OnRefusal
 
 log = logging.getLogger("flwr")
 

@@ -9,8 +9,9 @@ from flwr_chainfl.messages import RoundTerms
 from flwr_chainfl.roles import Role
 from flwr_chainfl.scoring import Facts, Scorer, marks_of
 from flwr_chainfl.serverapp.book import Book
+from flwr_chainfl.serverapp.calibration import Opening
 from flwr_chainfl.serverapp.exchange import Exchange
-from flwr_chainfl.serverapp.relay import Opening, Relay
+from flwr_chainfl.serverapp.relay import Relay
 from flwr_chainfl.serverapp.round_clients import RoundClients
 from flwr_chainfl.serverapp.round_log import RoundLog
 from flwr_chainfl.storage import Store
