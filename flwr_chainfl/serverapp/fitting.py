@@ -59,7 +59,9 @@ def check_roles(
 
 
 def check_reviews(scorer: Scorer, assessment: Assessment | None) -> None:
-    """Raise ConfigError where a scorer of reviews has none to score."""
+    """Raise ConfigError where a scorer that rests on assessors' marks gets none."""
+    if isinstance(scorer, Alignment) and scorer.accuracy and assessment is None:
+        raise ConfigError("accuracy=True scales scores by the marks that updates get, and nobody gives any; add assessment=PeerReview()")
     if isinstance(scorer, RoleReward) and isinstance(scorer.inner, PeerReviewScore):
         raise ConfigError("validators judge where roles rotate, and nobody reviews its peers; give RoleReward another inner scorer")
     if not isinstance(scorer, PeerReviewScore):
