@@ -15,6 +15,7 @@ from flwr_chainfl.ledger.requests import (
     Reveal,
     ScoreRequest,
     SealRequest,
+    task_domain,
 )
 from flwr_chainfl.ledger.task import (
     NO_HASH,
@@ -56,4 +57,5 @@ __all__ = [
     "TaskStatus",
     "VectorSet",
     "key_domain",
+    "task_domain",
 ]

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 from flwr.app import ArrayRecord, ConfigRecord, Message, RecordDict
 
-from flwr_chainfl.crypto import Domain, Signature, TypedData
+from flwr_chainfl.crypto import Signature, TypedData
 from flwr_chainfl.errors import ReportError
 from flwr_chainfl.fixedpoint import WAD
-from flwr_chainfl.ledger import ScoreRequest
+from flwr_chainfl.ledger import ScoreRequest, task_domain
 from flwr_chainfl.messages import (
     REPLY_RECORD,
     TYPE_REVIEW,
@@ -154,6 +154,6 @@ def read_marks(reply: Message, terms: RoundTerms, assessor: str, judged: Sequenc
         signature=Signature.from_bytes(read_field(record, "signature", bytes)),
     )
     statement = {"participant": assessor, "round": terms.round_number, "subjects": named, "scores": marks}
-    domain = Domain(name="FederatedTask", version="1", chain_id=terms.chain_id, contract=terms.task)
+    domain = task_domain(terms.chain_id, terms.task)
     check_signed(TypedData(domain=domain, primary="Score", message=statement), request.signature, assessor)
     return request

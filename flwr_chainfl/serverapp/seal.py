@@ -9,9 +9,9 @@ from typing import Any
 from flwr.app import ConfigRecord, Message, RecordDict
 
 from flwr_chainfl.consensus import Standing
-from flwr_chainfl.crypto import Domain, Signature, TypedData
+from flwr_chainfl.crypto import Signature, TypedData
 from flwr_chainfl.errors import ReportError, SealError
-from flwr_chainfl.ledger import ScoreRequest, SealRequest
+from flwr_chainfl.ledger import ScoreRequest, SealRequest, task_domain
 from flwr_chainfl.messages import REPLY_RECORD, TYPE_SEAL, RoundTerms, SealTerms, write_terms
 from flwr_chainfl.scoring import ProxyVote
 from flwr_chainfl.serverapp.contribution import Contribution, check_signed, read_field
@@ -79,6 +79,6 @@ def read_attestation(reply: Message, terms: RoundTerms, miner: str) -> SealReque
         signature=Signature.from_bytes(read_field(record, "signature", bytes)),
     )
     statement = {"participant": miner, "round": terms.round_number, "aggregate": aggregate}
-    domain = Domain(name="FederatedTask", version="1", chain_id=terms.chain_id, contract=terms.task)
+    domain = task_domain(terms.chain_id, terms.task)
     check_signed(TypedData(domain=domain, primary="Seal", message=statement), request.signature, miner)
     return request
