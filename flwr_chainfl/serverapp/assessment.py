@@ -13,14 +13,13 @@ from flwr_chainfl.errors import ReportError
 from flwr_chainfl.fixedpoint import WAD
 from flwr_chainfl.ledger import ScoreRequest, task_domain
 from flwr_chainfl.messages import (
-    REPLY_RECORD,
     TYPE_REVIEW,
     AssessmentTerms,
     ConsensusTerms,
     RoundTerms,
     write_terms,
 )
-from flwr_chainfl.serverapp.contribution import check_signed, read_field
+from flwr_chainfl.serverapp.contribution import check_signed, read_field, read_record
 
 Judged = ArrayRecord | bytes
 """What an assessor is brought of a contribution: the model, or the envelope that it is sealed in."""
@@ -129,9 +128,7 @@ def read_marks(reply: Message, terms: RoundTerms, assessor: str, judged: Sequenc
 
     Raises ReportError for a missing, mistyped or impossible field, SignatureError when another key signed.
     """
-    record = reply.content.config_records.get(REPLY_RECORD)
-    if record is None:
-        raise ReportError(f"the reply carries no {REPLY_RECORD!r} record; use ChainClientApp on the client")
+    record = read_record(reply)
     if read_field(record, "round", int) != terms.round_number:
         raise ReportError(f"the marks are of round {record['round']!r}, not {terms.round_number}; the client missed a round")
     if (address := read_field(record, "address", str)) != assessor:

@@ -183,6 +183,14 @@ def check_signed(statement: TypedData, signature: Signature, address: str) -> No
         )
 
 
+def read_record(reply: Message) -> ConfigRecord:
+    """Return what a reply says besides Flower's own; raises ReportError when it says nothing."""
+    record = reply.content.config_records.get(REPLY_RECORD)
+    if record is None:
+        raise ReportError(f"the reply carries no {REPLY_RECORD!r} record; use ChainClientApp on the client")
+    return record
+
+
 def read_field(record: ConfigRecord, key: str, kind: type[Kind]) -> Kind:
     """Return a field of a reply; raises ReportError when it is missing or mistyped."""
     value = record.get(key)
