@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from flwr_chainfl.audit.audited_run import AuditedRun, Entry
 from flwr_chainfl.crypto import round_seed, salts_entropy
-from flwr_chainfl.ledger import NOBODY
+from flwr_chainfl.ledger import NOBODY, address_order
 from flwr_chainfl.ledger.task import roles_in_order
 from flwr_chainfl.rewards import Streaks, Strikes
 from flwr_chainfl.roles import Role
@@ -39,7 +39,7 @@ class SettledRound:
     @property
     def participants(self) -> list[str]:
         """Who took part, ascending by address."""
-        return sorted({*self.reveals, *self.marks, *self.attested}, key=lambda one: int(one, 16))
+        return sorted({*self.reveals, *self.marks, *self.attested}, key=address_order)
 
 
 def settled_rounds(run: AuditedRun) -> dict[int, SettledRound]:

@@ -15,6 +15,7 @@ from flwr_chainfl.ledger.requests import (
     Reveal,
     ScoreRequest,
     SealRequest,
+    address_order,
     task_domain,
 )
 from flwr_chainfl.ledger.task import (
@@ -56,6 +57,7 @@ __all__ = [
     "Task",
     "TaskStatus",
     "VectorSet",
+    "address_order",
     "key_domain",
     "task_domain",
 ]

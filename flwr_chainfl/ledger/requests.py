@@ -142,3 +142,8 @@ class Result:
 def task_domain(chain_id: int, task: str) -> Domain:
     """Return the EIP-712 domain of the statements that a task takes."""
     return Domain(name="FederatedTask", version="1", chain_id=chain_id, contract=task)
+
+
+def address_order(address: str) -> int:
+    """Return an address as the number that the contract sorts by."""
+    return int(address, 16)

@@ -11,7 +11,7 @@ from flwr.app import ArrayRecord, ConfigRecord, Message, RecordDict
 from flwr_chainfl.crypto import Signature, TypedData
 from flwr_chainfl.errors import ReportError
 from flwr_chainfl.fixedpoint import WAD
-from flwr_chainfl.ledger import ScoreRequest, task_domain
+from flwr_chainfl.ledger import ScoreRequest, address_order, task_domain
 from flwr_chainfl.messages import (
     TYPE_REVIEW,
     AssessmentTerms,
@@ -105,7 +105,7 @@ def assessment_message(
     """
     others = {address: content for address, content in judged.items() if address != assessor}
     if reference is not None:
-        others = dict(sorted([*others.items(), (terms.task, reference)], key=lambda item: int(item[0], 16)))
+        others = dict(sorted([*others.items(), (terms.task, reference)], key=lambda item: address_order(item[0])))
     if not others:
         return None
     wanted = AssessmentTerms(

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 
 from flwr_chainfl.consensus import Standing
 from flwr_chainfl.errors import ChainFLError
-from flwr_chainfl.ledger import ScoreRequest, SealRequest
+from flwr_chainfl.ledger import ScoreRequest, SealRequest, address_order
 from flwr_chainfl.roles import Role
 from flwr_chainfl.scoring import RoleReward
 from flwr_chainfl.serverapp.contribution import Contribution
 from flwr_chainfl.serverapp.round_state import RoundState
 from flwr_chainfl.serverapp.seal import read_attestation, seal_message, seal_terms
-from flwr_chainfl.serverapp.transactions import address_order
 from flwr_chainfl.storage import digest
 
 log = logging.getLogger("flwr")

@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flwr_chainfl.errors import ReusedSaltError, SignatureError
-from flwr_chainfl.ledger import Result
+from flwr_chainfl.ledger import Result, address_order
 from flwr_chainfl.ledger.accounting import conservation
 from flwr_chainfl.record import RunRecord
 from flwr_chainfl.serverapp.relay import Relay
 from flwr_chainfl.serverapp.round_log import RoundLog
 from flwr_chainfl.serverapp.settlement import Payment, Revealed
-from flwr_chainfl.serverapp.transactions import address_order
 
 
 @dataclass

@@ -9,7 +9,7 @@ from flwr.app import Message
 
 from flwr_chainfl.crypto import calibration_commitment, keccak256
 from flwr_chainfl.errors import ChainFLError
-from flwr_chainfl.ledger import NO_HASH, TaskStatus
+from flwr_chainfl.ledger import NO_HASH, TaskStatus, address_order
 from flwr_chainfl.messages import REPLY_RECORD
 from flwr_chainfl.roles import Everyone, Role, Rotation
 from flwr_chainfl.scoring import Alignment
@@ -18,7 +18,6 @@ from flwr_chainfl.serverapp.drawn_roles import next_roles
 from flwr_chainfl.serverapp.fairness import Shapley
 from flwr_chainfl.serverapp.newcomers import Newcomers
 from flwr_chainfl.serverapp.round_state import RoundState
-from flwr_chainfl.serverapp.transactions import address_order
 from flwr_chainfl.serverapp.updates_exchange import AveragedUpdates
 
 

@@ -24,12 +24,13 @@ from flwr_chainfl.ledger import (
     SealRequest,
     Task,
     TaskStatus,
+    address_order,
 )
 from flwr_chainfl.roster import Roster
 from flwr_chainfl.serverapp.averaging import Averaging
 from flwr_chainfl.serverapp.calibration import NO_CALIBRATION, Opening
 from flwr_chainfl.serverapp.settlement import Payment, Posting, Revealed, Settlement
-from flwr_chainfl.serverapp.transactions import BATCH, OnRefusal, Transactions, address_order
+from flwr_chainfl.serverapp.transactions import BATCH, OnRefusal, Transactions
 
 log = logging.getLogger("flwr")
 

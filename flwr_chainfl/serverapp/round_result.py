@@ -6,14 +6,13 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from flwr_chainfl.ledger import NO_HASH, Result
+from flwr_chainfl.ledger import NO_HASH, Result, address_order
 from flwr_chainfl.scoring import Weighting
 from flwr_chainfl.serverapp.contribution import Contribution
 from flwr_chainfl.serverapp.exchange import Aggregate
 from flwr_chainfl.serverapp.judging import Judging
 from flwr_chainfl.serverapp.round_state import RoundState
 from flwr_chainfl.serverapp.settlement import Revealed
-from flwr_chainfl.serverapp.transactions import address_order
 from flwr_chainfl.storage import digest
 
 log = logging.getLogger("flwr")

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flwr_chainfl.errors import ContractError
-from flwr_chainfl.ledger import Chain, Registry, Result, RoundStatus, Task
+from flwr_chainfl.ledger import Chain, Registry, Result, RoundStatus, Task, address_order
 from flwr_chainfl.serverapp.averaging import Averaging
 from flwr_chainfl.serverapp.calibration import Opening
-from flwr_chainfl.serverapp.transactions import BATCH, Transactions, address_order
+from flwr_chainfl.serverapp.transactions import BATCH, Transactions
 
 log = logging.getLogger("flwr")
 

@@ -70,10 +70,5 @@ class Transactions:
         return receipt
 
 
-def address_order(address: str) -> int:
-    """Return an address as the number that the contract sorts by."""
-    return int(address, 16)
-
-
 def _participant(item: Any) -> str:
     return str(item.participant)
