@@ -74,6 +74,9 @@ class Alignment:
     An update that points where most do is paid, whatever it is worth: a majority that colludes sets the direction, and one
     whose data are rare scores low. Scores need the updates themselves, besides the reports: `learn` takes them.
 
+    With `accuracy`, an update counts by the plain mean of its marks, and nobody marks its own. Who gives all others 0 lowers their
+    means and not its own: among n assessors that all contribute it earns up to (n − 1)/(n − 2) times as much against them.
+
     Source: docs/protocols/alignment.md; Wu and Seneviratne, arXiv 2502.14170.
     Choice: the cosine with the others' average, since the paper's dot product pays for inflation and for oneself.
     """
