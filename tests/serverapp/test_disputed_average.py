@@ -9,6 +9,7 @@ import pytest
 import torch
 from flwr.app import ArrayRecord
 
+from examples.benchmarks.grid import act_as_server
 from flwr_chainfl import FedAlignment, Updates, Wallet
 from flwr_chainfl.audit import audit
 from flwr_chainfl.crypto import VectorTree
@@ -37,6 +38,7 @@ def small_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def undisputed(tmp_path_factory: pytest.TempPathFactory) -> list[list[str]]:
     """What everybody is paid where nobody lies."""
+    act_as_server()
     with pytest.MonkeyPatch.context() as patches:
         return paid(run(tmp_path_factory.mktemp("true"), patches)[1])
 
