@@ -156,7 +156,7 @@ class Alignment:
 
     def score(self, reports: Sequence[bytes], facts: Facts) -> Scored:
         """Score reports of 48 bytes; one that is malformed, above its declaration, or of an unknown update has 0 of both."""
-        scored = Scored([0] * len(reports), [0] * len(reports))
+        scored = Scored([0] * len(reports), [0] * len(reports), _notes(reports, facts.samples))
         sums = self.sums(reports, facts.samples)
         if sums is None:
             return scored
@@ -230,6 +230,17 @@ def scale_by_factors(scores: list[int], reports: Sequence[bytes], calibration: b
                 scores[i] = score * entries[place][1] // WAD
                 following = place + 1
                 break
+
+
+def _notes(reports: Sequence[bytes], samples: Sequence[int]) -> tuple[tuple[str, str], ...]:
+    """Return which updates have no part since they claim too many samples, kind and text."""
+    claimed = [VectorReport.unpack(report).samples if len(report) == REPORT_LENGTH else 0 for report in reports]
+    return tuple(
+        ("samples-above-declared",
+         (f"an update is said to come from {claim} samples, and its author declared {declared} when it joined; it has no part in "
+          f"the average and scores 0"))
+        for claim, declared in zip(claimed, samples, strict=True) if claim > declared
+    )  # fmt: skip
 
 
 def _scale_by_marks(scores: list[int], marks: Sequence[Sequence[int]]) -> None:

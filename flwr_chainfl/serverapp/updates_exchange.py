@@ -112,7 +112,7 @@ class AveragedUpdates(Weights):
         """Move the model by the vectors' average; a sketch's model is the inner strategy's."""
         assert self._store is not None
         reference = self._store.put(pack_weights(self._global))
-        largest = max(self._largest(contribution) for contribution in accepted)
+        largest = _usual([self._largest(contribution) for contribution in accepted])
         if not self.updates.averages:
             found = super().aggregate(server_round, accepted, standing)
             self._fit(largest)
@@ -140,3 +140,11 @@ class AveragedUpdates(Weights):
         """Fit the next round's step to this round's changes; where the range was used up, it grows at once."""
         if self.updates.averages and largest > 0:
             self.step = fitting_step(largest, bits=self.updates.bits)
+
+
+def _usual(largest: Sequence[float]) -> float:
+    """Return the largest change of all, or four times the median of each one's, if that is less.
+
+    Whoever fills the range in every round would otherwise double the step each time, until the others' updates are all zeros.
+    """
+    return min(max(largest), 4 * float(np.median(largest)))
