@@ -98,9 +98,6 @@ class Averaging:
         claim = self.average.standing_claim(key)
         if claim is None:
             return
-        if claim.span >= 2 * self._units:  # of more units than there are: the contract takes no part as long
-            log.warning("The claim of %s can only be answered in full", claim.claimant)
-            return
         try:
             mine = self._parts(vectors, places, claim.span)
             wrong = [index for index, (one, true) in enumerate(zip(claim.parts, mine, strict=True)) if one != true]

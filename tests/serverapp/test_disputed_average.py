@@ -81,11 +81,11 @@ class Challenger:
         ]  # fmt: skip
         return [VectorTree(pack(lanes, bits=16), 1536) for lanes in vectors]
 
-    def claim(self, change: Any, *, span: int = SPAN) -> None:
+    def claim(self, change: Any) -> None:
         samples = [VectorReport.unpack(report).samples for report in self.reports.values()]
-        parts = change(claimed_parts(self.trees(), samples, bits=16, span=span))
+        parts = change(claimed_parts(self.trees(), samples, bits=16, span=SPAN))
         vectors = self.averaging.vectors(1, list(self.reports), self.reports)
-        self.averaging.average.claim(self.strategy.relay.task.address, 1, vectors, span, parts)
+        self.averaging.average.claim(self.strategy.relay.task.address, 1, vectors, SPAN, parts)
 
     def answer(self) -> None:
         """Do what is to be done about the round's average, as a server's relay does it."""
@@ -177,18 +177,13 @@ def test_a_requester_that_posts_and_claims_falsely_is_overturned_and_the_run_goe
     assert audit(strategy.run_directory) == []
 
 
-@pytest.mark.parametrize("claim", ["right", "one wrong part", "parts that are longer than the vectors"])
+@pytest.mark.parametrize("claim", ["right", "one wrong part"])
 def test_what_a_challenger_claims_of_a_true_posting_costs_it_its_bond_and_nobody_else_anything(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undisputed: list[list[str]], claim: str
 ) -> None:
     def disputed(strategy: FedAlignment) -> None:
         challenger = Challenger.of(strategy)
-        change, span = {
-            "right": (lambda parts: parts, SPAN),
-            "one wrong part": (with_a_wrong_product, SPAN),
-            "parts that are longer than the vectors": (with_a_wrong_product, 2**20),
-        }[claim]
-        challenger.claim(change, span=span)
+        challenger.claim({"right": lambda parts: parts, "one wrong part": with_a_wrong_product}[claim])
 
     strategy, record = run(tmp_path, monkeypatch, disputed=disputed)
     resolved = resolution(strategy)
