@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from eth_abi.abi import encode
 from eth_utils.address import to_checksum_address
 
-from flwr_chainfl.crypto import VectorTree
+from flwr_chainfl.crypto import VectorTree, keccak256
 from flwr_chainfl.errors import ContractError
 from flwr_chainfl.ledger.chain import Chain, Receipt
 from flwr_chainfl.ledger.contract import Contract
@@ -58,6 +59,19 @@ class OnChainSums:
     weights: list[int]
     dots: list[int]
     norms: list[int]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What somebody says that the parts of a set's vectors add to its sums.
+
+    deadline: seconds since 1970, until which it can be refuted; span: units of a part; parts: as `Average.claim` takes them
+    """
+
+    claimant: str
+    deadline: int
+    span: int
+    parts: list[tuple[Any, ...]]
 
 
 class Average:
@@ -166,6 +180,24 @@ class Average:
         """Return who claimed and until when that can be refuted; the zero address for nobody."""
         claimant, deadline, _ = self._contract.view("claimOf", key)
         return to_checksum_address(claimant), int(deadline)
+
+    def standing_claim(self, key: bytes) -> Claim | None:
+        """Return the claim that stands for a set, whole; None for none."""
+        claimant, deadline, claimed = self._view("claimOf", key)
+        if int(claimant, 16) == 0:
+            return None
+        parts = [
+            (bytes(aggregate), int(norm), [bytes(one) for one in sums])
+            for aggregate, norm, sums in next(
+                a["parts"] for name, a in reversed(self.events()) if name == "PartsClaimed" and a["key"] == key
+            )
+        ]
+        # The contract takes powers of two, and keeps which one in the hash alone.
+        span = next(
+            span for span in (2**power for power in range(256))
+            if keccak256(encode(["uint256", "(bytes32,uint256,bytes32[])[]"], [span, parts])) == bytes(claimed)
+        )
+        return Claim(to_checksum_address(claimant), int(deadline), span, parts)
 
     def events(self) -> list[tuple[str, dict[str, Any]]]:
         """Return all events of the contract, in order."""

@@ -146,6 +146,16 @@ def test_units_that_are_missing_twice_out_of_order_or_of_another_vector_are_refu
         average._contract.send("begin", dispute.set.as_tuple(), False)
 
 
+def test_a_part_that_is_longer_than_the_vectors_cannot_be_claimed_since_nobody_could_refute_it(ledger: Ledger) -> None:
+    dispute = Dispute(ledger)
+    dispute.post(dispute.true.scores)
+    whole = claimed_parts(dispute.trees, [10, 11, 12], bits=16, span=8)
+    for span in (0, 3, 16):
+        with pytest.raises(ContractError, match=f"SpanOutOfRange.*span {span}, maximum 8"):
+            dispute.as_challenger().claim(dispute.task.address, 1, dispute.set, span, whole)
+    dispute.as_challenger().claim(dispute.task.address, 1, dispute.set, 8, whole)
+
+
 def test_only_who_has_a_bond_at_stake_claims_and_only_in_a_dispute(ledger: Ledger) -> None:
     dispute = Dispute(ledger)
     with pytest.raises(ContractError, match="NotInDispute"):

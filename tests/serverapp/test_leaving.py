@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from flwr_chainfl import ChainFL, Rotation, Wallet
+from flwr_chainfl import ChainFL, ChainStrategy, Rotation, SampleCount, Wallet, Weights
 from flwr_chainfl.audit import audit
 from flwr_chainfl.fixedpoint import WAD
 from flwr_chainfl.ledger import Task
 from flwr_chainfl.serverapp.relay import Relay
 from tests.federation import approve, guest
-from tests.serverapp.federation import Net, federation, public_inputs, soft_label_strategy, start
+from tests.serverapp.federation import Net, fedavg, federation, public_inputs, soft_label_strategy, start
 
 CLIENTS = 6
 LEAVER = Wallet.derived(3, "participant 1")
@@ -112,8 +112,12 @@ def test_a_member_that_leaves_by_itself_is_named_and_the_others_go_on(tmp_path, 
     assert audit(strategy.run_directory) == []
 
 
-def test_a_member_that_left_and_joins_again_takes_part_with_what_it_declares_now(tmp_path, monkeypatch):
-    strategy = everybody_works(tmp_path)
+@pytest.mark.parametrize("at_once", [False, True])
+def test_a_member_that_left_and_joins_again_takes_part_with_what_it_declares_now(tmp_path, at_once):
+    """At once: while it trains, so that the server never sees it gone, and posts its score by what it declares by then."""
+    strategy = ChainStrategy(
+        exchange=Weights(fedavg(CLIENTS)), scorer=SampleCount(), run_directory=tmp_path, num_rounds=3, seed=3, phase_timeout=0.2,
+    )  # fmt: skip
 
     def join(ledger, task):
         relay = strategy.relay
@@ -121,18 +125,20 @@ def test_a_member_that_left_and_joins_again_takes_part_with_what_it_declares_now
         approve(ledger, relay.token, task, 150 * WAD)
         ledger.task(task).join(stake=150 * WAD, samples=7)
 
-    leaves = once_in_round(1, lambda: act(strategy, leave))
+    kind = "train" if at_once else "evaluate"
+    leaves = once_in_round(2 if at_once else 1, lambda: act(strategy, leave))
     joins = once_in_round(2, lambda: act(strategy, join))
 
     def intercept(message, context, app):
-        if message.metadata.message_type == "evaluate":
+        if message.metadata.message_type == kind:
             leaves(message.content["config"]["chainfl.round-number"])
             joins(message.content["config"]["chainfl.round-number"])
         return app(message, context)
 
     start(strategy, federation(CLIENTS, intercepts={1: intercept}), rounds=3)
     record = record_of(strategy)
-    assert [LEAVER.address in {c["address"] for c in e["contributions"]} for e in record["rounds"]] == [True, False, True]
+    found = [next((c["score"] for c in e["contributions"] if c["address"] == LEAVER.address), None) for e in record["rounds"]]
+    assert found == [str(200 * WAD), "0" if at_once else None, "0"]  # it says 200 samples, and declares 7
     one = next(p for p in record["participants"] if p["address"] == LEAVER.address)
     assert (one["samples"], one["stake"]) == (7, str(150 * WAD))
     assert audit(strategy.run_directory) == []
