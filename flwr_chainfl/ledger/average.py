@@ -183,7 +183,7 @@ class Average:
 
     def standing_claim(self, key: bytes) -> Claim | None:
         """Return the claim that stands for a set, whole; None for none."""
-        claimant, deadline, claimed = self._view("claimOf", key)
+        claimant, deadline, claimed = self._contract.view("claimOf", key)
         if int(claimant, 16) == 0:
             return None
         parts = [
