@@ -86,13 +86,16 @@ def test_the_contract_averages_what_the_model_moves_by_and_pays_by_it(tmp_path: 
     assert lanes == pack(sums.average, bits=16)
 
 
-def test_settlement_by_posting_pays_what_settlement_on_chain_pays(tmp_path: Path) -> None:
+def test_settlement_by_posting_pays_what_settlement_on_chain_pays_and_each_costs_what_was_estimated(tmp_path: Path) -> None:
     earned = []
     for settlement in ("optimistic", "onchain"):
         strategy = strategy_of(tmp_path / settlement, 3, settlement=settlement)
         start(strategy, federation(3))
-        earned.append(paid(record_of(strategy)))
+        record = record_of(strategy)
+        earned.append(paid(record))
         assert audit(strategy.run_directory) == []
+        used = sum(sum(one["gas"].values()) for one in record["rounds"])
+        assert strategy.estimate.total == pytest.approx(used, rel=0.05)
     assert earned[0] == earned[1]
 
 
