@@ -10,7 +10,7 @@ from typing import Any
 from eth_utils.address import to_checksum_address
 
 from flwr_chainfl.crypto import Domain, keccak256
-from flwr_chainfl.errors import ContractError
+from flwr_chainfl.errors import ContractError, ParticipationError
 from flwr_chainfl.ledger.abi import explained, load
 from flwr_chainfl.ledger.chain import Chain, Receipt
 from flwr_chainfl.ledger.requests import CommitRequest, JoinRequest, Result, Reveal, ScoreRequest, SealRequest
@@ -249,9 +249,16 @@ class Task:
         """Open the next round for the members at `positions` (from 1), or for all active ones.
 
         calibration: commitment to calibration items, 32 bytes
+
+        Raises ParticipationError for a position below 1, as that of one who left, and for none at all.
         """
         words: list[int] = []
-        for position in positions or ():
+        chosen = None if positions is None else list(positions)
+        if chosen == []:
+            raise ParticipationError("no position is selected; give at least one, or None for all active members")
+        for position in chosen or ():
+            if position < 1:
+                raise ParticipationError(f"position {position} is no member's; positions count from 1, and who left has 0")
             word, bit = divmod(position - 1, 256)
             words.extend([0] * (word + 1 - len(words)))
             words[word] |= 1 << bit
