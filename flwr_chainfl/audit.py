@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,9 +13,12 @@ from flwr_chainfl.admission import AllowList, Invitations, read_list
 from flwr_chainfl.consensus import Memory, Standing, rule_of
 from flwr_chainfl.crypto import (
     EnvelopeContext,
+    Signature,
+    decoder_statement,
     envelope_readers,
     keccak256,
     payload_hash,
+    recover,
     round_seed,
     salts_entropy,
 )
@@ -265,6 +268,7 @@ class _Audit:
             recorded = self._record["config"]["settings"].get(key)
             yield from _differ(f"config, settings, {key}", recorded, value if isinstance(value, bool) else str(value))
         yield from self._compare_admission()
+        yield from self._compare_decoders()
         funded = next(a for name, a in self._events if name == "TaskInitialized")
         yield from _differ("config, reward-per-round", self._record["config"].get("reward-per-round"),
                            str(funded["pool"] // funded["rounds"]))
@@ -290,6 +294,33 @@ class _Audit:
             yield from _differ(
                 "config, admission, purpose on the ledger", gate.purpose_hash().hex(), keccak256(purpose.encode()).hex()
             )
+
+    def _compare_decoders(self) -> Iterator[Difference]:
+        """Check that each decoder that public inputs were drawn from is there, and signed by its participant for this task."""
+        drawn = self._terms.get("pseudo-public")
+        if drawn is None:
+            return
+        cids, signers, signatures = drawn["decoders"], drawn.get("signers", []), drawn.get("signatures", [])
+        if not len(cids) == len(signers) == len(signatures) == len(drawn["histograms"]):
+            yield Difference("decoders", f"{len(signatures)} signatures", f"one of each of {len(cids)} decoders")
+            return
+        for signer, count in Counter(signers).items():
+            if count > 1:
+                yield Difference(f"decoders of {signer}", f"{count} decoders", "one of each participant")
+        for cid, histogram, signer, signature in zip(cids, drawn["histograms"], signers, signatures, strict=True):
+            where = f"decoder {cid} of {signer}"
+            try:
+                statement = decoder_statement(
+                    self._task.domain, participant=signer, decoder=digest(cid), histogram=histogram
+                )
+                found = recover(statement, Signature.from_bytes(bytes.fromhex(signature)))
+                yield from _differ(f"{where}, signature", signer, found)
+            except (ChainFLError, ValueError, TypeError) as error:
+                yield Difference(f"{where}, signature", str(error), "the signature of its participant")
+            try:
+                self._store.get(cid)
+            except ChainFLError as error:
+                yield Difference(where, str(error), f"the bytes of {cid}")
 
     def _compare_round(self, where: str, entry: Entry, settled: _Settled) -> Iterator[Difference]:
         participants = settled.participants

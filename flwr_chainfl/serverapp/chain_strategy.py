@@ -30,7 +30,7 @@ from flwr_chainfl.serverapp.averaging import Averaging
 from flwr_chainfl.serverapp.book import Book
 from flwr_chainfl.serverapp.calibration import Calibration
 from flwr_chainfl.serverapp.chain_round import ChainRound, next_roles, usable_evaluations
-from flwr_chainfl.serverapp.exchange import Exchange, Surroundings
+from flwr_chainfl.serverapp.exchange import Exchange, Refusal, Surroundings
 from flwr_chainfl.serverapp.fairness import Shapley
 from flwr_chainfl.serverapp.fitting import check_reviews, check_roles
 from flwr_chainfl.serverapp.phases import wait_for_nodes
@@ -293,6 +293,9 @@ class ChainStrategy(Strategy):
             self.exchange.flower.configure_train(server_round, self.exchange.train_arrays(arrays), config, grid)
         )
         round_log = RoundLog(server_round)
+        while run.refused:
+            refusal = run.refused.pop(0)
+            round_log.event(refusal.kind, refusal.node, refusal.detail)
         messages = self._select(run, messages, round_log)
         expected = self._drawn(run)
         excluded = run.relay.excluded()
@@ -418,12 +421,9 @@ class ChainStrategy(Strategy):
     # The run
 
     def _open(self, grid: Grid) -> _Run:
-        """Make the run directory, open the ledger, get the exchange ready, and deploy and fund the task."""
+        """Make the run directory, open the ledger, deploy the task, get the exchange ready, and fund the task."""
         record = RunRecord(self._run_directory)
         store = self._open_store(record.directory)
-        self.exchange.open(
-            Surroundings(grid, store, record.directory, seed=self._seed, timeout=self._phase_timeout)
-        )
         ledger = self._ledger
         if isinstance(ledger, str):
             ledger = Ledger.open(
@@ -475,6 +475,16 @@ class ChainStrategy(Strategy):
         if isinstance(self.scorer, Alignment):
             average = Average(ledger.chain, settings.scorer)
             relay.averaging = Averaging(average, relay.task, self.scorer, kept=self._settlement == "onchain")
+        surroundings = Surroundings(
+            grid=grid, store=store, directory=record.directory, seed=self._seed, timeout=self._phase_timeout,
+            domain=relay.task.domain, simulated=ledger.is_development,
+        )
+        try:
+            refused = self.exchange.open(surroundings)
+        except Exception:
+            if isinstance(self._ledger, str):  # its log must not stay open
+                ledger.close()
+            raise
         known = self.exchange.known_labels
         if known is not None and self._calibration_share > 0:
             self._calibration = Calibration(known, share=self._calibration_share, seed=self._seed)
@@ -505,7 +515,7 @@ class ChainStrategy(Strategy):
             "keep-rounds": self._keep_rounds,
         }
         record.data["ledger"] = {"url": ledger.chain.url, "task": relay.task.address, "block": 0, "digest": None}
-        run = _Run(Book(record), relay, store)
+        run = _Run(Book(record), relay, store, refused)
         run.book.write(relay, digest=False)
         atexit.register(self.close)
         log.info("Run directory: %s", record.directory)
@@ -636,6 +646,7 @@ class _Run:
     book: Book
     relay: Relay
     store: Store
+    refused: list[Refusal]  # before the first round, in whose log they go
     round: ChainRound | None = None
 
     def current(self) -> ChainRound:
