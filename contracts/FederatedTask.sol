@@ -111,10 +111,10 @@ contract FederatedTask is TaskState {
         status = TaskStatus.Completed;
         uint256 refunded = pool;
         pool = 0;
-        balances[requester] += refunded;
+        _balances[requester] += refunded;
         uint256 burnt = forfeited;
         forfeited = 0;
-        balances[BURN] += burnt;
+        _balances[BURN] += burnt;
         emit TaskCompleted(refunded, burnt);
     }
 
@@ -140,14 +140,14 @@ contract FederatedTask is TaskState {
                         request.participant,
                         request.stake,
                         request.samples,
-                        departures[request.participant],
+                        _member[request.participant].departures,
                         request.deadline
                     )
                 ),
                 request.signature
             );
             // Somebody may have used the permit first; then the allowance is there already.
-            try IERC20Permit(address(token)).permit(
+            if (request.stake != 0) try IERC20Permit(address(token)).permit(
                 request.participant,
                 address(this),
                 request.stake,
@@ -172,15 +172,16 @@ contract FederatedTask is TaskState {
         if (status == TaskStatus.Running) _settleDebt(member.committedRound, msg.sender);
         uint256 index = member.position - 1;
         _deselect(index);
-        uint256 stake = member.stake;
+        (uint256 stake, uint256 earned) = (member.stake, member.earned);
         _vacant.push(member.position);
-        ++departures[msg.sender];
         if (_active[index >> 8] & (1 << (index & 255)) != 0) {
             _active[index >> 8] &= ~(1 << (index & 255));
             --activeMembers;
         }
+        uint32 left = member.departures + 1;
         delete _member[msg.sender];
-        balances[msg.sender] += stake;
+        member.departures = left;
+        _balances[msg.sender] += stake + earned;
         emit ParticipantLeft(msg.sender, stake);
     }
 
@@ -217,6 +218,7 @@ contract FederatedTask is TaskState {
         r.revealDeadline = r.commitDeadline + _settings.revealSeconds;
         r.settleDeadline = _sealDeadline(r) + _settings.settleSeconds;
         r.status = RoundStatus.Open;
+        r.lane = _takeLane(opened);
         if (calibration != 0) r.calibration = calibration;
         emit RoundOpened(opened, budget, r.forfeits, r.selected, r.commitDeadline, r.revealDeadline, calibration);
     }
@@ -224,25 +226,34 @@ contract FederatedTask is TaskState {
     /// @notice Commit to this round's contribution.
     /// @param commitment keccak256(abi.encode(chainId, task, round, participant, payloadHash, salt)).
     function commit(uint32 round_, bytes32 commitment) external {
-        _commit(round_, msg.sender, commitment);
+        Round storage r = _current(round_);
+        _commit(round_, r, _hasRoles(), msg.sender, commitment);
+        ++r.committed;
     }
 
     /// @notice Commit for members that signed for it; anyone may relay. Commitments that were made already are passed
     ///         over.
     function commitFor(uint32 round_, CommitRequest[] calldata requests) external {
+        Round storage r = _current(round_);
+        bytes32 domain = _domainSeparator();
+        bool roles = _hasRoles();
+        uint32 count;
         for (uint256 i; i < requests.length; ++i) {
             CommitRequest calldata request = requests[i];
             if (
                 _member[request.participant].committedRound == round_
-                    && _submissions[round_][request.participant] == request.commitment & ~REVEALED
+                    && _commitments[r.lane][request.participant] == request.commitment
             ) continue;
             _verify(
+                domain,
                 request.participant,
                 keccak256(abi.encode(COMMIT_TYPEHASH, request.participant, round_, request.commitment)),
                 request.signature
             );
-            _commit(round_, request.participant, request.commitment);
+            _commit(round_, r, roles, request.participant, request.commitment);
+            ++count;
         }
+        r.committed += count;
     }
 
     /// @notice Open commitments, once no more can be made; those opened already are passed over.
@@ -253,7 +264,7 @@ contract FederatedTask is TaskState {
         uint32 count;
         bytes32 entropy = r.entropy;
         for (uint256 i; i < reveals.length; ++i) {
-            if (!_reveal(round_, reveals[i])) continue;
+            if (!_reveal(round_, r.lane, reveals[i])) continue;
             ++count;
             entropy ^= _share(reveals[i].participant, reveals[i].salt);
         }
@@ -271,7 +282,7 @@ contract FederatedTask is TaskState {
         bytes32 salt
     ) external {
         Round storage r = _inRevealPhase(round_);
-        if (!_reveal(round_, Reveal(participant, contentDigest, keccak256(report), salt))) return;
+        if (!_reveal(round_, r.lane, Reveal(participant, contentDigest, keccak256(report), salt))) return;
         ++r.revealed;
         r.entropy ^= _share(participant, salt);
         emit ReportRevealed(round_, participant, report);
@@ -362,7 +373,7 @@ contract FederatedTask is TaskState {
     }
 
     /// @notice See `Settlement`.
-    function publishReport(uint32, address, bytes32, bytes calldata) external {
+    function publishReport(uint32, address, bytes32, bytes calldata, bytes32) external {
         _run();
     }
 
@@ -405,8 +416,9 @@ contract FederatedTask is TaskState {
     function withdraw(address[] calldata owners) external nonReentrant {
         for (uint256 i; i < owners.length; ++i) {
             address owner = owners[i];
-            uint256 amount = balances[owner];
-            balances[owner] = 0;
+            uint256 amount = balances(owner);
+            _balances[owner] = 0;
+            _member[owner].earned = 0;
             if (status == TaskStatus.Completed) {
                 amount += _member[owner].stake;
                 _member[owner].stake = 0;
@@ -440,10 +452,19 @@ contract FederatedTask is TaskState {
         return _rounds[round_];
     }
 
-    /// @notice A participant's commitment in a round, its lowest bit cleared; after its reveal
-    ///         keccak256(abi.encode(contentDigest, reportHash)), its lowest bit set.
-    function submissionOf(uint32 round_, address participant) external view returns (bytes32) {
-        return _submissions[round_][participant];
+    /// @notice Whether a participant has opened its commitment in a round, the last that it committed in.
+    function hasRevealed(uint32 round_, address participant) external view returns (bool) {
+        return _hasRevealed(round_, _member[participant]);
+    }
+
+    /// @notice How often a participant has left.
+    function departures(address participant) external view returns (uint256) {
+        return _member[participant].departures;
+    }
+
+    /// @notice What an owner can withdraw, besides the stake of a completed task.
+    function balances(address owner) public view returns (uint256) {
+        return _balances[owner] + _member[owner].earned;
     }
 
     /// @notice What a round's random draws begin with: keccak256(abi.encode(chainId, task, round, entropy)), where the
@@ -501,7 +522,7 @@ contract FederatedTask is TaskState {
         }
         address admission = _admission;
         if (admission != address(0)) {
-            IAdmission(admission).check(address(this), participant, departures[participant], proof);
+            IAdmission(admission).check(address(this), participant, member.departures, proof);
         }
 
         uint256 index = _seat(participant);
@@ -561,6 +582,16 @@ contract FederatedTask is TaskState {
         r.selected = workers;
     }
 
+    /// @dev The first lane in which no round is that is not closed.
+    function _takeLane(uint32 round_) private returns (uint32 lane) {
+        uint256 taken = _lanes;
+        while (lane < LANES && taken & 1 << lane != 0) {
+            ++lane;
+        }
+        if (lane == LANES) return LANES + round_;
+        _lanes = uint128(taken | 1 << lane);
+    }
+
     function _count(uint256 bitmap) private pure returns (uint32 bits) {
         for (; bitmap != 0; bitmap &= bitmap - 1) {
             ++bits;
@@ -609,38 +640,33 @@ contract FederatedTask is TaskState {
         workers = n - validators - miners;
     }
 
-    function _commit(uint32 round_, address participant, bytes32 commitment) private {
-        Round storage r = _current(round_);
+    /// @dev The caller counts it.
+    function _commit(uint32 round_, Round storage r, bool roles, address participant, bytes32 commitment) private {
         Member storage member = _member[participant];
         if (member.position == 0) revert NotMember(participant);
         uint256 index = member.position - 1;
         if (!_isSelected(round_, index)) revert NotSelected(participant, round_);
-        if (_hasRoles() && _roleOf(round_, index) != Role.Worker) revert NotSelected(participant, round_);
+        if (roles && _roleOf(round_, index) != Role.Worker) revert NotSelected(participant, round_);
         if (member.committedRound == round_) revert AlreadyCommitted(participant, round_);
         _settleDebt(member.committedRound, participant);
-        commitment &= ~REVEALED;
         if (commitment == 0) revert EmptyCommitment(participant);
         if (member.stake == 0 && _settings.minimumStake > 0) revert StakeTooSmall(participant, 0, 1);
         _checkNotPassed(r.commitDeadline);
         member.committedRound = round_;
-        ++r.committed;
-        _submissions[round_][participant] = commitment;
+        _commitments[r.lane][participant] = commitment;
         emit Committed(round_, participant, commitment);
     }
 
     /// @dev Returns false for a commitment that is open already.
-    function _reveal(uint32 round_, Reveal memory opened) private returns (bool) {
+    function _reveal(uint32 round_, uint32 lane, Reveal memory opened) private returns (bool) {
         Member storage member = _member[opened.participant];
         if (member.committedRound != round_) revert NotCommitted(opened.participant, round_);
-        if (member.revealedRound == round_) return false;
-        bytes32 payloadHash = keccak256(abi.encode(opened.contentDigest, opened.reportHash));
-        bytes32 commitment = keccak256(
-            abi.encode(block.chainid, address(this), round_, opened.participant, payloadHash, opened.salt)
-        ) & ~REVEALED;
-        bytes32 expected = _submissions[round_][opened.participant];
-        if (commitment != expected) revert CommitmentMismatch(opened.participant, commitment, expected);
-        member.revealedRound = round_;
-        _submissions[round_][opened.participant] = payloadHash | REVEALED;
+        uint256 index = member.position - 1;
+        uint256 bit = 1 << (index & 255);
+        uint256 word = _selection[round_][index >> 8];
+        if (word & bit == 0) return false;
+        _checkOpens(round_, lane, opened.participant, opened.contentDigest, opened.reportHash, opened.salt);
+        _selection[round_][index >> 8] = word ^ bit;
         emit Revealed(round_, opened.participant, opened.contentDigest, opened.reportHash, opened.salt);
         return true;
     }
@@ -653,8 +679,8 @@ contract FederatedTask is TaskState {
 
     /// @dev Whether a participant committed in a round and has not revealed, nor been slashed for it.
     function _isMissing(uint32 round_, address participant) private view returns (bool) {
-        bytes32 submission = _submissions[round_][participant];
-        return submission != 0 && submission & REVEALED == 0;
+        Member storage member = _member[participant];
+        return member.committedRound == round_ && round_ != 0 && _isSelected(round_, member.position - 1);
     }
 
     /// @dev Slash for a reveal that is still owed in the last round a member committed in, before it does anything else.
@@ -683,7 +709,8 @@ contract FederatedTask is TaskState {
 
     function _slashMissing(uint32 round_, address participant, bool intoRound) private returns (uint96 amount) {
         Member storage member = _member[participant];
-        delete _submissions[round_][participant];
+        member.committedRound = 0;
+        delete _commitments[_rounds[round_].lane][participant]; // so that it cannot be opened any more
         amount = uint96(uint256(member.stake) * _settings.missingSlashBps / 10_000);
         member.stake -= amount;
         emit MissingRevealSlashed(round_, participant, amount, intoRound);

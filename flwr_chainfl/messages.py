@@ -56,6 +56,9 @@ LABELS_ARRAY = "labels"
 ONCE_RECORD = "chainfl.once"
 """Begins the names of the ConfigRecords in `context.state` with what was signed and must not be signed differently."""
 
+RESIDUAL_RECORD = "chainfl.residual"
+"""Name of the ConfigRecord in `context.state` with what a client's last update lost when it was rounded."""
+
 NUM_EXAMPLES = "num-examples"
 """The metric that Flower weights by."""
 
@@ -141,7 +144,9 @@ class UpdateTerms:
     """How a weight update becomes the vector that a report commits to.
 
     update_step: what an integer of 1 stands for; update_bits: of a parameter; update_unit: bytes of a unit of the vector's tree; update_names: of the
-    arrays that count, a line each, empty for all; update_projection: lanes of a sketch, 0 for none; update_seed: of the sketch
+    arrays that count, a line each, empty for all; update_projection: lanes of a sketch, 0 for none; update_seed: of the sketch;
+    update_feedback: whether a client makes up for what rounding took away; update_carry: int8, what the last average lost, one a
+    parameter, in multiples of update_carry_step; empty for nothing
     """
 
     update_step: float
@@ -150,6 +155,9 @@ class UpdateTerms:
     update_names: str
     update_projection: int
     update_seed: int
+    update_feedback: bool
+    update_carry: bytes
+    update_carry_step: float
 
 
 @dataclass(frozen=True, kw_only=True)

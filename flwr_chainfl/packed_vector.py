@@ -95,10 +95,24 @@ def weighted_average(vectors: Sequence[Lanes], weights: Sequence[int]) -> Lanes:
     >>> weighted_average([np.array([3, -3]), np.array([0, 0])], [2**15, 2**15])
     array([ 2, -1])
     """
+    return (_weighted_sum(vectors, weights) + UNIT // 2) >> 16
+
+
+def average_remainder(vectors: Sequence[Lanes], weights: Sequence[int]) -> Lanes:
+    """Return what `weighted_average` rounded away, in parts of `UNIT`: from −UNIT/2 to UNIT/2 − 1 each.
+
+    >>> average_remainder([np.array([3, -3]), np.array([0, 0])], [2**15, 2**15])
+    array([-32768, -32768])
+    """
+    total = _weighted_sum(vectors, weights)
+    return total - ((total + UNIT // 2) >> 16 << 16)
+
+
+def _weighted_sum(vectors: Sequence[Lanes], weights: Sequence[int]) -> Lanes:
     total = np.zeros(len(vectors[0]), dtype=np.int64)
     for vector, weight in zip(vectors, weights, strict=True):
         total += vector * weight
-    return (total + UNIT // 2) >> 16
+    return total
 
 
 def dot(first: Lanes, second: Lanes) -> int:

@@ -24,16 +24,22 @@ class Updates:
     are right up to about √(2/projection) of the lengths, and who knows the seed, which is public, can make an update whose
     sketch is like the others' and whose rest is not. What is averaged should then be bounded by other means.
 
-    bits: of a lane, 8, 16 or 32; names: of arrays, empty for all; projection: lanes of a sketch, 0 for none; seed: of the
-    sketch, from 0
+    In 8 bits rounding loses what shows in the model. With `feedback` it is made up for in the next round: a client adds to its
+    update what its own last one lost, and what the last average lost, which the server sends it, a byte a parameter. 16 bits and
+    more lose nothing that could be measured, and a sketch moves nothing, so there is nothing to make up for.
 
-    Source: docs/protocols/alignment.md, "What of a model goes on chain".
+    bits: of a lane, 8, 16 or 32; names: of arrays, empty for all; projection: lanes of a sketch, 0 for none; seed: of the
+    sketch, from 0; feedback: whether rounding in 8 bits is made up for
+
+    Source: docs/protocols/alignment.md, "What of a model goes on chain" and "Rounding"; error feedback: Seide et al.,
+    Interspeech 2014.
     """
 
     bits: int = 16
     names: tuple[str, ...] = ()
     projection: int = 0
     seed: int = 0
+    feedback: bool = True
 
     def __post_init__(self) -> None:
         if self.bits not in LANE_BITS:
@@ -45,6 +51,11 @@ class Updates:
     def averages(self) -> bool:
         """Whether the vectors' average is what the model moves by; a sketch's is not."""
         return not self.projection
+
+    @property
+    def feeds_back(self) -> bool:
+        """Whether what rounding took away is added to the next update."""
+        return self.feedback and self.bits == 8 and self.averages
 
     def chosen(self, arrays: ArrayRecord) -> list[str]:
         """Return the names of the arrays that count, in order.
@@ -73,7 +84,7 @@ class Updates:
             return quantized
         return Quantized(self._sketch(quantized.lanes), quantized.clipped)
 
-    def applied(self, reference: ArrayRecord, lanes: Lanes, *, step: float) -> ArrayRecord:
+    def applied(self, reference: ArrayRecord, lanes: Lanes | NDArray[np.float64], *, step: float) -> ArrayRecord:
         """Return the model that an average leads to: reference − step · lanes; arrays that do not count stay."""
         moved, start = {}, 0
         chosen = set(self.chosen(reference))
@@ -84,6 +95,21 @@ class Updates:
                 moved[name] = (before.astype(np.float64) - change.reshape(before.shape)).astype(before.dtype)
                 start += before.size
         return ArrayRecord({n: Array(moved[n]) if n in moved else reference[n] for n in reference})
+
+    def shifted(self, arrays: ArrayRecord, reference: ArrayRecord, residual: NDArray[np.float64]) -> ArrayRecord:
+        """Return arrays with a residual added to the update that they stand for.
+
+        residual: float64 (parameters,), in the order of `vector`
+
+        Raises ReportShapeError for arrays of other shapes.
+        """
+        moved = self.applied(reference, self._difference(arrays, reference) + residual, step=1.0)
+        chosen = set(self.chosen(reference))
+        return ArrayRecord({name: moved[name] if name in chosen else array for name, array in arrays.items()})
+
+    def residual(self, arrays: ArrayRecord, reference: ArrayRecord, *, step: float) -> NDArray[np.float64]:
+        """Return what an update loses when it is rounded and clipped, float64 (parameters,)."""
+        return self._difference(arrays, reference) - step * self.vector(arrays, reference, step=step).lanes
 
     def _difference(self, arrays: ArrayRecord, reference: ArrayRecord) -> NDArray[np.float64]:
         parts = []
@@ -104,6 +130,15 @@ class Updates:
         limit = 2 ** (self.bits - 1) - 1
         scaled: Lanes = np.clip((sketch + (1 << shift >> 1)) >> shift, -limit, limit)
         return scaled
+
+
+def first_step(bits: int) -> float:
+    """Return a step for a round before which no update is known: a range of ±1 in 8 bits, steps of 2⁻¹² in more.
+
+    >>> first_step(8), first_step(16)
+    (0.0078125, 0.000244140625)
+    """
+    return float(2.0 ** max(-12, 1 - bits))
 
 
 def fitting_step(largest: float, *, bits: int) -> float:

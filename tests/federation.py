@@ -179,7 +179,10 @@ class Federation:
     def publish(self, round_number: int, reports: Mapping[str, bytes]) -> None:
         """Put reports on chain."""
         for participant, report in reports.items():
-            self.task.publish_report(round_number, participant, digest(address(report)), report)
+            wallet = next(w for w in self.wallets if w.address == participant)
+            self.task.publish_report(
+                round_number, participant, digest(address(report)), report, self.salt(wallet, round_number)
+            )
 
     def scores(self, reports: Mapping[str, bytes]) -> list[int]:
         """Return the true scores of reports."""

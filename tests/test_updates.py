@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
-from flwr.app import Array, ArrayRecord
+from flwr.app import Array, ArrayRecord, Context, RecordDict
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flwr_chainfl.clientapp.update import with_feedback
 from flwr_chainfl.errors import ConfigError, ReportShapeError, VectorError
+from flwr_chainfl.messages import UpdateTerms
 from flwr_chainfl.packed_vector import dot, pack, quantize, unpack
 from flwr_chainfl.updates import Updates, fitting_step
 
@@ -70,3 +72,37 @@ def test_values_that_are_clipped_are_counted_and_those_that_are_no_numbers_refus
 def test_the_next_step_leaves_room_for_a_quarter_more(largest: float, bits: int) -> None:
     most = fitting_step(largest, bits=bits) * (2 ** (bits - 1) - 1)
     assert 1.25 * largest <= most * (1 + 1e-12) < 2.51 * largest
+
+
+def feedback_terms(carry: bytes = b"", carry_step: float = 0.0) -> UpdateTerms:
+    return UpdateTerms(
+        update_step=1.0, update_bits=8, update_unit=32, update_names="a", update_projection=0, update_seed=0,
+        update_feedback=True, update_carry=carry, update_carry_step=carry_step,
+    )  # fmt: skip
+
+
+def test_what_rounding_and_clipping_take_away_is_added_to_the_next_rounds_updates() -> None:
+    zeros = ArrayRecord({"a": Array(np.zeros(3, np.float32)), "b": Array(np.zeros(1, np.float32))})
+    trained = ArrayRecord({"a": Array(np.array([-0.25, 0.375, -150.0], np.float32)), "b": Array(np.ones(1, np.float32))})
+    context = Context(run_id=1, node_id=1, node_config={}, state=RecordDict(), run_config={})
+    updates, summed, alone = Updates(bits=8, names=("a",)), np.zeros(3), np.zeros(3)
+    for number in range(8):
+        task = "0x1" if number else "0x2"  # what another task's update lost is no part of this one's
+        sent = with_feedback(trained, zeros, feedback_terms(), context, task=task)
+        summed += updates.vector(sent, zeros, step=1.0).lanes
+        alone += updates.vector(trained, zeros, step=1.0).lanes
+        assert sent["b"].numpy() == trained["b"].numpy()
+    assert alone.tolist() == [0, 0, 8 * 127]
+    assert summed.tolist() == [2, -3, 8 * 127]
+    trained["a"] = Array(np.zeros(3, np.float32))
+    assert updates.vector(with_feedback(trained, zeros, feedback_terms(), context, task="0x1"), zeros, step=1.0).lanes[2] == 127
+
+
+def test_what_the_average_lost_comes_back_with_the_next_update() -> None:
+    zeros = ArrayRecord({"a": Array(np.zeros(3, np.float32))})
+    context = Context(run_id=1, node_id=1, node_config={}, state=RecordDict(), run_config={})
+    terms = feedback_terms(np.array([127, -128, 0], np.int8).tobytes(), 1 / 64)
+    sent = with_feedback(zeros, zeros, terms, context, task="0x1")
+    assert sent["a"].numpy().tolist() == [-127 / 64, 2, 0]
+    with pytest.raises(VectorError, match="carry has 2 bytes in steps of 0.5; 3 bytes"):
+        with_feedback(zeros, zeros, feedback_terms(bytes(2), 0.5), context, task="0x1")

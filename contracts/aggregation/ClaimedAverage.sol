@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {IFederatedTask} from "../interfaces/IFederatedTask.sol";
 import {IDispute} from "../interfaces/IDispute.sol";
+import {VectorTree} from "../libraries/VectorTree.sol";
 import {VectorAverage} from "./VectorAverage.sol";
 
 /// @title An average that is claimed rather than computed, and refuted by one part of it.
@@ -38,7 +39,9 @@ abstract contract ClaimedAverage is VectorAverage {
         if (c.claimant != address(0)) revert ClaimStands(key, c.claimant);
         bytes32 first = keccak256(abi.encode(state));
         if (_claimed[first][msg.sender]) revert AlreadyClaimed(key, msg.sender);
-        if (span == 0 || span & (span - 1) != 0) revert SpanOutOfRange(span, _units());
+        // A part longer than the vectors could not be brought in to refute it.
+        uint256 most = VectorTree.width(_units());
+        if (span == 0 || span > most || span & (span - 1) != 0) revert SpanOutOfRange(span, most);
         uint256 expected = (_units() + span - 1) / span;
         if (parts.length != expected) revert WrongDataLength(parts.length, expected);
         for (uint256 p; p < parts.length; ++p) {

@@ -87,13 +87,14 @@ interface IFederatedTask {
         uint96 stake;
         uint64 samples;
         uint32 position; // in the list of members, from 1; 0: no member
-        uint32 committedRound; // the last round this member committed in
-        uint32 revealedRound; // the last round this member revealed in
+        uint32 committedRound; // the last round this member committed in; 0 once slashed for it
+        uint32 departures; // how often it has left; stays when it leaves
         uint32 assessedRound; // the last round this member judged contributions of
         uint32 attestedRound; // the last round this member attested the aggregate of
         uint32 earnedRound; // the newest round paid with a score above 0, where streaks are counted
         uint16 streak; // paid rounds in a row up to that one, capped
         uint16 strikes; // rounds as a worker with quality 0, in a row
+        uint96 earned; // token units paid and not withdrawn: beside what a payment changes anyway, and part of its balance
     }
 
     struct Round {
@@ -107,6 +108,7 @@ interface IFederatedTask {
         RoundStatus status;
         uint32 published;
         uint32 recorded; // participants, in the registry of reputations
+        uint32 lane; // where the round's commitments are kept; a lane serves again once its round is closed
         bytes32 postingHash; // of the posting; onchain, of the revealed calibration; once paid, of what was paid for
         address poster;
         uint96 forfeits; // from slashes; paid with the budget, but never back to the requester
@@ -238,11 +240,11 @@ interface IFederatedTask {
     event ScoringProgressed(uint32 indexed round, bytes progress);
     event ChallengeResolved(uint32 indexed round, bool upheld, address winner, int256[] scores);
     /// @notice All that is needed to recompute one participant's pay for one round.
-    /// @param payloadHash As in `submissionOf`: the hash of what was revealed, its lowest bit set.
+    /// @param commitment To what was contributed, opened by `Revealed`; 0 of whoever had another part in the round.
     event Receipt(
         uint32 indexed round,
         address indexed participant,
-        bytes32 payloadHash,
+        bytes32 commitment,
         int256 score,
         uint256 payout,
         uint256 slashed,
@@ -300,7 +302,6 @@ interface IFederatedTask {
     error WrongSettlement();
     error ScoringBegun(uint32 round);
     error ProgressMismatch(bytes32 hash, bytes32 expected);
-    error PayloadMismatch(address participant, bytes32 hash, bytes32 expected);
     error AlreadyPublished(address participant, uint32 round);
     error ReportsMissing(uint32 published, uint32 expected, uint64 deadline);
     error ScheduleOverspent(uint256 amounts, uint256 budget);

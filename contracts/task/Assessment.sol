@@ -136,7 +136,7 @@ abstract contract Assessment is TaskState {
             uint256 position;
             if (subject != address(this)) {
                 Member storage judged = _member[subject];
-                if (judged.revealedRound != round_) revert UnknownSubject(subject, round_);
+                if (!_hasRevealed(round_, judged)) revert UnknownSubject(subject, round_);
                 position = judged.position;
             }
             uint256 mark = (position << 64 | score) << 160;
@@ -158,7 +158,7 @@ abstract contract Assessment is TaskState {
     /// @dev Whether a member judges contributions of a round.
     function _judges(uint32 round_, Member storage member) private view returns (bool) {
         if (_settings.assessSeconds == 0 || member.position == 0) return false;
-        if (!_hasRoles()) return member.revealedRound == round_;
+        if (!_hasRoles()) return _hasRevealed(round_, member);
         uint256 index = member.position - 1;
         return _isSelected(round_, index) && _roleOf(round_, index) == Role.Validator;
     }

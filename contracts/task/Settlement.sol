@@ -21,6 +21,16 @@ contract Settlement is Assessment {
     ///      a false posting's scores too dear for any transaction.
     uint256 private constant LONGEST_CALIBRATION = 24_576;
 
+    /// @dev What a round's participants get and why.
+    struct Pay {
+        address[] participants;
+        int256[] scores;
+        uint256[] qualities;
+        uint8[] roles;
+        uint256[] amounts;
+        uint256[] slashed;
+    }
+
     constructor(Fixed memory f) TaskState(f) {}
 
     /// @notice Post the scores of all that revealed, against a bond from the caller's balance here or its allowance.
@@ -81,14 +91,20 @@ contract Settlement is Assessment {
 
     /// @notice Put a revealed report on chain for a challenged round, or for any round of an onchain task; anyone may.
     /// @dev In an onchain task there is time for it until the middle of the settlement period.
-    function publishReport(uint32 round_, address participant, bytes32 contentDigest, bytes calldata report) external {
+    ///      Whoever committed and did not reveal has no part in the round, whatever it publishes.
+    function publishReport(
+        uint32 round_,
+        address participant,
+        bytes32 contentDigest,
+        bytes calldata report,
+        bytes32 salt
+    ) external {
         (Round storage r, uint64 deadline) = _publishing(round_);
         _checkPublishing(round_, r, deadline);
         if (_reports[round_][participant] != address(0)) revert AlreadyPublished(participant, round_);
-        bytes32 payloadHash = _payloadHash(contentDigest, keccak256(report));
-        if (_submissions[round_][participant] != payloadHash) {
-            revert PayloadMismatch(participant, payloadHash, _submissions[round_][participant]);
-        }
+        uint256 position = _member[participant].position;
+        if (position == 0 || _isSelected(round_, position - 1)) revert NotRevealed(participant, round_);
+        _checkOpens(round_, r.lane, participant, contentDigest, keccak256(report), salt);
         _publish(round_, r, participant, contentDigest, report);
     }
 
@@ -123,7 +139,7 @@ contract Settlement is Assessment {
         if (r.status == RoundStatus.Challenged) {
             bool upheld = _hash(participants, computed, computedQualities, calibration) == r.postingHash;
             address winner = upheld ? r.poster : r.challenger;
-            balances[winner] += 2 * uint256(_settings.bond);
+            _balances[winner] += 2 * uint256(_settings.bond);
             emit ChallengeResolved(round_, upheld, winner, computed);
         }
         _pay(round_, r, participants, computed, computedQualities);
@@ -140,7 +156,7 @@ contract Settlement is Assessment {
         Round storage r = _inStatus(round_, RoundStatus.Posted);
         _checkHash(r, _hash(participants, scores, qualities, calibration));
         _checkReached(r.settleDeadline);
-        if (r.poster != address(0)) balances[r.poster] += _settings.bond;
+        if (r.poster != address(0)) _balances[r.poster] += _settings.bond;
         _pay(round_, r, participants, scores, qualities);
     }
 
@@ -218,7 +234,7 @@ contract Settlement is Assessment {
         } else if (was == RoundStatus.Posted || was == RoundStatus.Challenged) {
             bool disputed = was == RoundStatus.Challenged;
             _checkReached(deadline + (disputed ? _settings.settleSeconds : ABANDONED_AFTER));
-            if (r.poster != address(0)) balances[r.poster] += _settings.bond;
+            if (r.poster != address(0)) _balances[r.poster] += _settings.bond;
             if (disputed) forfeited += _settings.bond;
         } else {
             revert WrongRoundStatus(round_, was, RoundStatus.Open);
@@ -319,7 +335,9 @@ contract Settlement is Assessment {
         ISchedule.Facts memory facts = _payFacts(round_, participants, scores, qualities);
         uint256[] memory amounts = schedule.split(budget, totalSlashed, scores, facts);
         budget += totalSlashed;
-        uint256 paid = _credit(round_, participants, scores, qualities, amounts, slashed);
+        uint256 paid = _credit(
+            round_, r.lane, Pay(participants, scores, qualities, facts.roles, amounts, slashed)
+        );
         if (paid > budget) revert ScheduleOverspent(paid, budget);
         uint256 returned = own > paid ? own - paid : 0;
         pool += uint96(returned);
@@ -346,7 +364,7 @@ contract Settlement is Assessment {
             Member storage member = _member[participants[i]];
             if (roles) facts.roles[i] = uint8(_roleOf(round_, member.position - 1));
             if (cap > 0) facts.streaks[i] = _moveStreak(member, round_, previous, scores[i] > 0, cap);
-            if (most > 0 && _submissions[round_][participants[i]] & REVEALED != 0) {
+            if (most > 0 && facts.roles[i] == uint8(Role.Worker)) {
                 if (qualities[i] > 0) member.strikes = 0;
                 else if (++member.strikes == most) _exclude(round_, participants[i], member.position - 1);
             }
@@ -380,21 +398,28 @@ contract Settlement is Assessment {
         emit MemberExcluded(round_, participant);
     }
 
-    function _credit(
-        uint32 round_,
-        address[] memory participants,
-        int256[] memory scores,
-        uint256[] memory qualities,
-        uint256[] memory amounts,
-        uint256[] memory slashed
-    ) private returns (uint256 paid) {
-        for (uint256 i; i < participants.length; ++i) {
-            address participant = participants[i];
-            uint256 amount = amounts[i];
-            if (amount > 0) balances[participant] += amount;
+    function _credit(uint32 round_, uint32 lane, Pay memory pay) private returns (uint256 paid) {
+        mapping(address participant => bytes32) storage commitments = _commitments[lane];
+        for (uint256 i; i < pay.participants.length; ++i) {
+            address participant = pay.participants[i];
+            uint256 amount = pay.amounts[i];
+            if (amount > 0) _earn(participant, amount);
             paid += amount;
-            bytes32 payloadHash = _submissions[round_][participant];
-            emit Receipt(round_, participant, payloadHash, scores[i], amount, slashed[i], formula, qualities[i]);
+            bytes32 commitment;
+            if (pay.roles[i] == uint8(Role.Worker)) commitment = commitments[participant];
+            emit Receipt(
+                round_, participant, commitment, pay.scores[i], amount, pay.slashed[i], formula, pay.qualities[i]
+            );
+        }
+    }
+
+    /// @dev Pay. What would not fit beside the rest of the member's record goes with the other balances.
+    function _earn(address participant, uint256 amount) private {
+        Member storage member = _member[participant];
+        uint96 earned = member.earned;
+        unchecked {
+            if (amount <= type(uint96).max - earned) member.earned = earned + uint96(amount);
+            else _balances[participant] += amount; // no more than there is of the token
         }
     }
 
@@ -420,6 +445,7 @@ contract Settlement is Assessment {
     /// @dev A round is final once it is paid or void; the count moves over all that are so in a row.
     function _close(Round storage r, RoundStatus closed) private {
         r.status = closed;
+        if (r.lane < LANES) _lanes &= ~(uint128(1) << r.lane);
         uint32 through = finalRounds;
         while (through < round && _rounds[through + 1].status >= RoundStatus.Paid) {
             ++through;
@@ -430,16 +456,17 @@ contract Settlement is Assessment {
     /// @dev From what the contract owes the account already, else from its allowance.
     function _takeBond(address from) private {
         uint256 bond = _settings.bond;
-        if (balances[from] >= bond) {
-            balances[from] -= bond;
+        uint256 owned = _balances[from];
+        uint256 earned = _member[from].earned;
+        if (owned >= bond) {
+            _balances[from] = owned - bond;
+        } else if (owned + earned >= bond) {
+            _balances[from] = 0;
+            _member[from].earned = uint96(owned + earned - bond);
         } else {
             emit BondDeposited(from, bond);
             _pull(from, bond);
         }
-    }
-
-    function _payloadHash(bytes32 contentDigest, bytes32 reportHash) private pure returns (bytes32) {
-        return keccak256(abi.encode(contentDigest, reportHash)) | REVEALED;
     }
 
     /// @dev The round in which reports can be published and scored, and the end of publishing.
@@ -470,21 +497,27 @@ contract Settlement is Assessment {
         return _hasRoles() ? uint256(r.revealed) + r.assessed + r.attested : r.revealed;
     }
 
-    function _tookPart(uint32 round_, address participant) private view returns (bool) {
-        Member storage member = _member[participant];
-        return member.revealedRound == round_ || member.assessedRound == round_ || member.attestedRound == round_;
-    }
-
     /// @dev Those that took part, all of them, in ascending order.
     function _checkParticipants(uint32 round_, Round storage r, address[] memory participants) private view {
         _checkScorable(round_, r);
         _checkLength(participants.length, _taking(r));
         address previous;
+        mapping(uint256 word => uint256) storage selection = _selection[round_];
+        uint256 loaded = type(uint256).max;
+        uint256 owing;
         for (uint256 i; i < participants.length; ++i) {
             address participant = participants[i];
             if (participant <= previous) revert ParticipantsNotAscending(previous, participant);
-            if (!_tookPart(round_, participant)) revert NotRevealed(participant, round_);
             previous = participant;
+            Member storage member = _member[participant];
+            (uint256 committed, uint256 index) = (member.committedRound, member.position);
+            if (committed == round_) {
+                --index;
+                if (index >> 8 != loaded) (loaded, owing) = (index >> 8, selection[index >> 8]);
+                if (owing & 1 << (index & 255) == 0) continue; // revealed
+            }
+            if (member.assessedRound == round_ || member.attestedRound == round_) continue;
+            revert NotRevealed(participant, round_);
         }
     }
 
@@ -508,16 +541,22 @@ contract Settlement is Assessment {
         uint256[] memory qualities,
         bytes calldata calibration
     ) private pure returns (bytes32) {
-        return keccak256(abi.encode(participants, scores, qualities, calibration));
+        return keccak256(abi.encode(_hash(participants, scores, qualities), keccak256(calibration)));
     }
 
-    /// @dev Of what was paid for.
+    /// @dev Of what was paid for: keccak256 of the three lists' hashes, each of its elements, 32 bytes an element.
     function _hash(address[] memory participants, int256[] memory scores, uint256[] memory qualities)
         private
         pure
-        returns (bytes32)
+        returns (bytes32 hash)
     {
-        return keccak256(abi.encode(participants, scores, qualities));
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, keccak256(add(participants, 0x20), shl(5, mload(participants))))
+            mstore(add(free, 0x20), keccak256(add(scores, 0x20), shl(5, mload(scores))))
+            mstore(add(free, 0x40), keccak256(add(qualities, 0x20), shl(5, mload(qualities))))
+            hash := keccak256(free, 0x60)
+        }
     }
 
     function _checkHash(Round storage r, bytes32 hash) private view {

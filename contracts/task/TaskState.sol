@@ -32,8 +32,8 @@ abstract contract TaskState is IFederatedTask, ReentrancyGuardTransient {
         bytes32 formula;
     }
 
-    /// @dev Lowest bit of a submission: set once it is a revealed payload hash, clear while it is a commitment.
-    bytes32 internal constant REVEALED = bytes32(uint256(1));
+    /// @dev So many rounds can be settled side by side with lanes that serve again; further ones have a lane for themselves.
+    uint32 internal constant LANES = 128;
     bytes32 private constant DOMAIN_TYPEHASH =
         keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
 
@@ -54,18 +54,20 @@ abstract contract TaskState is IFederatedTask, ReentrancyGuardTransient {
     uint96 public pool; // token units not yet in a round
     uint96 public forfeited; // token units from slashes, for the next round's pay
     uint32 public recordedRounds; // rounds 1 … recordedRounds are void or in the registry of reputations
+    uint128 internal _lanes; // bit by bit, those that a round is in that is not closed
     address internal _terms; // pointer to the content address
 
     address[] internal _members; // by position; the place of one that left goes to the next that joins
     uint32[] internal _vacant; // positions
-    mapping(address participant => uint256) public departures;
     mapping(uint256 word => uint256) internal _active;
     mapping(address participant => Member) internal _member;
-    mapping(address owner => uint256) public balances;
+    mapping(address owner => uint256) internal _balances; // besides what is in a member's own record
     mapping(uint32 round => Round) internal _rounds;
+    /// @dev By position, those from whom something is to come: a worker's bit goes with its reveal.
     mapping(uint32 round => mapping(uint256 word => uint256)) internal _selection;
-    /// @dev A commitment, or once revealed the payload hash; told apart by the lowest bit.
-    mapping(uint32 round => mapping(address participant => bytes32)) internal _submissions;
+    /// @dev What a participant left in a lane stays there until it commits in another round of the same lane, since a slot
+    ///      that is empty is dear to fill. The round is inside a commitment, so none stands for one of another round.
+    mapping(uint32 lane => mapping(address participant => bytes32)) internal _commitments;
     mapping(uint32 round => mapping(address participant => address)) internal _reports;
 
     /// @dev By position, as drawn at the opening; the other active members were workers.
@@ -137,8 +139,20 @@ abstract contract TaskState is IFederatedTask, ReentrancyGuardTransient {
         return _selection[round_][index >> 8] & (1 << (index & 255)) != 0;
     }
 
+    /// @dev Whether a member has opened its commitment in a round, the last that it committed in.
+    function _hasRevealed(uint32 round_, Member storage member) internal view returns (bool) {
+        return member.committedRound == round_ && round_ != 0 && !_isSelected(round_, member.position - 1);
+    }
+
     function _verify(address participant, bytes32 structHash, Signature calldata signature) internal view {
-        bytes32 hash = MessageHashUtils.toTypedDataHash(_domainSeparator(), structHash);
+        _verify(_domainSeparator(), participant, structHash, signature);
+    }
+
+    function _verify(bytes32 domain, address participant, bytes32 structHash, Signature calldata signature)
+        internal
+        pure
+    {
+        bytes32 hash = MessageHashUtils.toTypedDataHash(domain, structHash);
         (address recovered,,) = ECDSA.tryRecover(hash, signature.r, signature.vs);
         if (recovered != participant || recovered == address(0)) revert InvalidSignature(participant, recovered);
     }
@@ -155,6 +169,22 @@ abstract contract TaskState is IFederatedTask, ReentrancyGuardTransient {
         token.safeTransferFrom(from, address(this), amount);
         uint256 received = token.balanceOf(address(this)) - before;
         if (received != amount) revert TokenShortfall(received, amount);
+    }
+
+    /// @dev Check that a commitment in a round is opened by this.
+    function _checkOpens(
+        uint32 round_,
+        uint32 lane,
+        address participant,
+        bytes32 contentDigest,
+        bytes32 reportHash,
+        bytes32 salt
+    ) internal view {
+        bytes32 payloadHash = keccak256(abi.encode(contentDigest, reportHash));
+        bytes32 commitment =
+            keccak256(abi.encode(block.chainid, address(this), round_, participant, payloadHash, salt));
+        bytes32 expected = _commitments[lane][participant];
+        if (commitment != expected) revert CommitmentMismatch(participant, commitment, expected);
     }
 
     function _checkRequester() internal view {

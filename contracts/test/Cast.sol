@@ -68,7 +68,7 @@ abstract contract Cast is Signer {
         who = new address[](task.roundOf(round).revealed);
         uint256 next;
         for (uint256 i; i < _people.length; ++i) {
-            if (task.memberOf(_people[i]).revealedRound == round) who[next++] = _people[i];
+            if (task.hasRevealed(round, _people[i])) who[next++] = _people[i];
         }
     }
 

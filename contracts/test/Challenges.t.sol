@@ -184,7 +184,7 @@ contract ChallengesTest is TaskTest {
         _post(round, _who(4), _falseScores(4));
         _challenge(round);
         _publishAll(3, round);
-        task.publishReport(round, people[3], WRONG, malformed);
+        task.publishReport(round, people[3], WRONG, malformed, 0);
         _resolve(round, _who(4), _falseScores(4));
         assertEq(task.balances(people[3]), 0);
         assertEq(task.balances(people[0]), POOL / uint256(ROUNDS - 1) / 3);

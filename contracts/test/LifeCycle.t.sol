@@ -53,7 +53,7 @@ contract LifeCycleTest is TaskTest {
         assertEq(task.balances(stranger), 0);
     }
 
-    function test_receipt_names_payload_score_payout_slash_and_formula() public {
+    function test_receipt_names_commitment_score_payout_slash_and_formula() public {
         _start(4);
         uint32 round = _playToReveal(4);
         int256[] memory scores = _rightScores(4);
@@ -66,7 +66,7 @@ contract LifeCycleTest is TaskTest {
             emit IFederatedTask.Receipt(
                 round,
                 people[i],
-                _tagged(_payload(i, round)),
+                _commitment(i, round),
                 scores[i],
                 (300 ether + slash + 2 - i) / 3,
                 0,
@@ -76,7 +76,7 @@ contract LifeCycleTest is TaskTest {
         }
         vm.expectEmit(address(task));
         emit IFederatedTask.Receipt(
-            round, people[3], _tagged(_payload(3, round)), scores[3], 0, slash, "PeerTruthSerum/1", 1 ether / uint256(3)
+            round, people[3], _commitment(3, round), scores[3], 0, slash, "PeerTruthSerum/1", 1 ether / uint256(3)
         );
         _pay(round, _who(4), scores);
         assertEq(_stakeOf(3), STAKE - slash);

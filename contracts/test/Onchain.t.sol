@@ -38,7 +38,7 @@ contract OnchainTest is TaskTest {
         assertEq(task.balances(people[0]), POOL / ROUNDS / 3);
         assertEq(task.balances(requester) + task.balances(stranger), 0, "no bonds");
         (int256[] memory scores, uint256[] memory qualities) = _score(4, "");
-        assertEq(task.roundOf(round).postingHash, keccak256(abi.encode(_who(4), scores, qualities)));
+        assertEq(task.roundOf(round).postingHash, _paidFor(_who(4), scores, qualities));
     }
 
     function testFuzz_pay_is_that_of_an_undisputed_posting(uint256 work, bool calibrated_) public {
@@ -101,7 +101,7 @@ contract OnchainTest is TaskTest {
         _publish(0, round);
         vm.warp(revealDeadline + SETTLE / 2);
         _publish(0, round);
-        vm.expectPartialRevert(IFederatedTask.PayloadMismatch.selector);
+        vm.expectRevert(abi.encodeWithSelector(IFederatedTask.NotRevealed.selector, people[1], round));
         _publish(1, round);
     }
 
@@ -162,7 +162,7 @@ contract OnchainTest is TaskTest {
         _compute(ITEMS);
         (int256[] memory scores, uint256[] memory qualities) = _score(4, ITEMS);
         assertEq(qualities[3], 0, "the constant is not above chance");
-        assertEq(task.roundOf(round).postingHash, keccak256(abi.encode(_who(4), scores, qualities)));
+        assertEq(task.roundOf(round).postingHash, _paidFor(_who(4), scores, qualities));
     }
 
     function test_calibration_that_is_not_revealed_in_time_is_not_used() public {
@@ -178,7 +178,7 @@ contract OnchainTest is TaskTest {
         _compute("");
         (int256[] memory scores, uint256[] memory qualities) = _score(4, "");
         assertGt(qualities[3], 0);
-        assertEq(task.roundOf(round).postingHash, keccak256(abi.encode(_who(4), scores, qualities)));
+        assertEq(task.roundOf(round).postingHash, _paidFor(_who(4), scores, qualities));
     }
 
     function test_calibration_is_the_requesters_to_reveal_and_the_one_it_committed_to() public {
@@ -320,5 +320,19 @@ contract OnchainTest is TaskTest {
     function _revealCalibration() private {
         vm.prank(requester);
         task.revealCalibration(round, ITEMS, SALT);
+    }
+
+    function _paidFor(address[] memory who, int256[] memory scores, uint256[] memory qualities)
+        private
+        pure
+        returns (bytes32)
+    {
+        return keccak256(
+            abi.encode(
+                keccak256(abi.encodePacked(who)),
+                keccak256(abi.encodePacked(scores)),
+                keccak256(abi.encodePacked(qualities))
+            )
+        );
     }
 }

@@ -56,7 +56,7 @@ contract PipeliningTest is TaskTest {
         bytes32 digest = _digest(people[0], second);
         bytes memory report = _report(0);
         vm.expectPartialRevert(IFederatedTask.WrongRoundStatus.selector);
-        task.publishReport(second, people[0], digest, report);
+        task.publishReport(second, people[0], digest, report, _salt(people[0], second));
     }
 
     function test_late_reveal_of_an_older_round_is_refused() public {

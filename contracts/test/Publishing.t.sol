@@ -70,13 +70,16 @@ contract PublishingTest is TaskTest {
         _post(round, _who(4), _rightScores(4));
         _challenge(round);
         bytes32 digest = _digest(people[0], round);
+        bytes32 salt = _salt(people[0], round);
         bytes memory report = _report(0);
-        vm.expectPartialRevert(IFederatedTask.PayloadMismatch.selector);
-        task.publishReport(round, people[0], digest, _report(3));
-        vm.expectPartialRevert(IFederatedTask.PayloadMismatch.selector);
-        task.publishReport(round, people[0], WRONG, report);
-        vm.expectPartialRevert(IFederatedTask.PayloadMismatch.selector);
-        task.publishReport(round, stranger, digest, report);
+        vm.expectPartialRevert(IFederatedTask.CommitmentMismatch.selector);
+        task.publishReport(round, people[0], digest, _report(3), salt);
+        vm.expectPartialRevert(IFederatedTask.CommitmentMismatch.selector);
+        task.publishReport(round, people[0], WRONG, report, salt);
+        vm.expectPartialRevert(IFederatedTask.CommitmentMismatch.selector);
+        task.publishReport(round, people[0], digest, report, WRONG);
+        vm.expectPartialRevert(IFederatedTask.NotRevealed.selector);
+        task.publishReport(round, stranger, digest, report, salt);
     }
 
     function test_report_is_published_once_and_in_time() public {
@@ -87,12 +90,12 @@ contract PublishingTest is TaskTest {
         bytes32 digest = _digest(people[0], round);
         bytes memory report = _report(0);
         vm.expectRevert(abi.encodeWithSelector(IFederatedTask.AlreadyPublished.selector, people[0], round));
-        task.publishReport(round, people[0], digest, report);
+        task.publishReport(round, people[0], digest, report, _salt(people[0], round));
         digest = _digest(people[1], round);
         report = _report(1);
         skip(CHALLENGE + 1);
         vm.expectPartialRevert(IFederatedTask.DeadlinePassed.selector);
-        task.publishReport(round, people[1], digest, report);
+        task.publishReport(round, people[1], digest, report, _salt(people[1], round));
     }
 
     function test_report_needs_a_challenge() public {
@@ -101,21 +104,17 @@ contract PublishingTest is TaskTest {
         bytes32 digest = _digest(people[0], round);
         bytes memory report = _report(0);
         vm.expectPartialRevert(IFederatedTask.WrongRoundStatus.selector);
-        task.publishReport(round, people[0], digest, report);
+        task.publishReport(round, people[0], digest, report, _salt(people[0], round));
     }
 
-    function test_commitment_to_a_payload_hash_cannot_be_published() public {
+    function test_commitment_that_was_not_revealed_cannot_be_published() public {
         _playWithSquatters(4, 1);
         _post(round, _who(4), _rightScores(4));
         _challenge(round);
-        vm.expectRevert(
-            abi.encodeWithSelector(
-                IFederatedTask.PayloadMismatch.selector,
-                people[4],
-                _tagged(_payload(4, round)),
-                _untagged(_payload(4, round))
-            )
-        );
+        vm.expectRevert(abi.encodeWithSelector(IFederatedTask.NotRevealed.selector, people[4], round));
+        _publish(4, round);
+        task.slashMissing(round, _list(people[4]));
+        vm.expectRevert(abi.encodeWithSelector(IFederatedTask.NotRevealed.selector, people[4], round));
         _publish(4, round);
     }
 
@@ -124,7 +123,7 @@ contract PublishingTest is TaskTest {
         int256[] memory right = _rightScores(4);
         _post(round, _who(4), right);
         _challenge(round);
-        vm.expectPartialRevert(IFederatedTask.PayloadMismatch.selector);
+        vm.expectPartialRevert(IFederatedTask.NotRevealed.selector);
         _publish(4, round);
         _publishAll(4, round);
         _resolve(round, _who(4), right);
@@ -142,7 +141,7 @@ contract PublishingTest is TaskTest {
         _challenge(round);
         _publish(0, round);
         for (uint256 i = 3; i < 5; ++i) {
-            vm.expectPartialRevert(IFederatedTask.PayloadMismatch.selector);
+            vm.expectPartialRevert(IFederatedTask.NotRevealed.selector);
             _publish(i, round);
         }
         vm.expectRevert(
@@ -156,15 +155,13 @@ contract PublishingTest is TaskTest {
         round = _playToReveal(4);
     }
 
-    // The first few play by the rules; the others commit to a bare payload hash, so as to publish without a reveal.
+    // The first few play by the rules; the others do not reveal, and try to publish all the same.
     function _playWithSquatters(uint256 honest, uint256 squatters) private {
         _start(honest + squatters);
         round = _open();
         _commitAll(honest, round);
         for (uint256 i = honest; i < honest + squatters; ++i) {
-            bytes32 payload = _payload(i, round);
-            vm.prank(people[i]);
-            task.commit(round, payload);
+            _commit(i, round);
         }
         _reveal(round, _openings(honest, round));
         skip(COMMIT + REVEAL + 1);

@@ -23,7 +23,7 @@ contract RevealReportTest is TaskTest {
         emit IFederatedTask.ReportRevealed(round, people[0], _report(0));
         vm.prank(people[0]);
         _revealReport(0, round);
-        assertEq(task.submissionOf(round, people[0]), _tagged(_payload(0, round)));
+        assertTrue(task.hasRevealed(round, people[0]));
         assertEq(task.roundOf(round).revealed, 1);
     }
 

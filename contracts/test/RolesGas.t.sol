@@ -138,7 +138,7 @@ contract RolesGasTest is TaskTest {
         vm.revertToState(posted);
         _challenge(round);
         for (uint256 i; i < members; ++i) {
-            if (task.memberOf(people[i]).revealedRound == round) _publish(i, round);
+            if (task.hasRevealed(round, people[i])) _publish(i, round);
         }
         task.computeScores(round, _who(members), scores, qualities, "", "", type(uint256).max);
         _snap(_of(members, "computeScores, challenged, roles"));

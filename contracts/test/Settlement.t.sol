@@ -26,7 +26,7 @@ contract SettlementTest is TaskTest {
         _expectNoSuchRound(round, IFederatedTask.RoundStatus.Posted);
         part.challenge(round);
         _expectNoSuchRound(round, IFederatedTask.RoundStatus.Challenged);
-        part.publishReport(round, people[0], _digest(people[0], round), _report(0));
+        part.publishReport(round, people[0], _digest(people[0], round), _report(0), _salt(people[0], round));
         _expectNoSuchRound(round, IFederatedTask.RoundStatus.Challenged);
         part.computeScores(round, _who(4), scores, qualities, "", "", 1);
         _expectNoSuchRound(round, IFederatedTask.RoundStatus.Posted);

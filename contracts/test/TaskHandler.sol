@@ -90,9 +90,8 @@ contract TaskHandler is Cast, EventLedger {
 
     // Whether somebody could leave and would pay for a reveal that never came.
     function _owesReveal(address person) private view returns (bool) {
-        uint32 round = task.memberOf(person).committedRound;
-        uint256 submission = uint256(task.submissionOf(round, person));
-        return round <= task.finalRounds() && submission != 0 && submission & 1 == 0;
+        IFederatedTask.Member memory member = task.memberOf(person);
+        return member.committedRound <= task.finalRounds() && member.committedRound != 0 && !task.hasRevealed(member.committedRound, person);
     }
 
     function start(uint256) external audited {
@@ -134,7 +133,7 @@ contract TaskHandler is Cast, EventLedger {
                 vm.prank(person);
                 try task.commit(round, commitment) {
                     committed = true;
-                    if (commitment == _payload(person, round)) ++times["committed to a payload hash"];
+                    if (commitment == _payload(person, round)) ++times["committed to what cannot be opened"];
                 } catch {}
             } else {
                 IFederatedTask.CommitRequest[] memory requests = new IFederatedTask.CommitRequest[](1);
@@ -148,7 +147,7 @@ contract TaskHandler is Cast, EventLedger {
         }
     }
 
-    // Mostly the person's own; sometimes a copy, sometimes the bare payload hash, as if it were revealed already.
+    // Mostly the person's own; sometimes a copy, sometimes the bare payload hash, which nobody can open.
     function _commitmentOfKind(uint256 kind, address person, address other, uint32 round)
         private
         view
@@ -231,7 +230,7 @@ contract TaskHandler is Cast, EventLedger {
         for (uint256 i; i < _people.length; ++i) {
             if ((word >> (64 + 3 * i)) & 7 == 0) continue;
             address person = _people[i];
-            try task.publishReport(round, person, _digest(person, round), _report(person, round)) {} catch {}
+            try task.publishReport(round, person, _digest(person, round), _report(person, round), _salt(person, round)) {} catch {}
         }
     }
 

@@ -155,16 +155,6 @@ abstract contract TaskTest is Test, Signer {
         return keccak256(abi.encode(_digest(people[i], round), keccak256(_report(i))));
     }
 
-    // What a revealed payload hash is kept as.
-    function _tagged(bytes32 payload) internal pure returns (bytes32) {
-        return payload | bytes32(uint256(1));
-    }
-
-    // What a commitment is kept as.
-    function _untagged(bytes32 commitment) internal pure returns (bytes32) {
-        return commitment & ~bytes32(uint256(1));
-    }
-
     function _commitment(uint256 i, uint32 round) internal view returns (bytes32) {
         return keccak256(
             abi.encode(block.chainid, address(task), round, people[i], _payload(i, round), _salt(people[i], round))
@@ -290,7 +280,7 @@ abstract contract TaskTest is Test, Signer {
     }
 
     function _publish(uint256 i, uint32 round) internal {
-        task.publishReport(round, people[i], _digest(people[i], round), _report(i));
+        task.publishReport(round, people[i], _digest(people[i], round), _report(i), _salt(people[i], round));
     }
 
     function _publishAll(uint256 members, uint32 round) internal {

@@ -8,8 +8,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from examples.benchmarks.onchain_fedavg_runs import accuracies, grid_of, initial, run_config, sampling
 from flwr_chainfl import FedAlignment, Updates
+
+WAYS = {"int16": Updates(), "int8": Updates(bits=8), "int8 without feedback": Updates(bits=8, feedback=False)}
 
 
 def main() -> None:
@@ -18,8 +22,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--dirichlet", type=float, nargs="+", default=[0.3, 1.0, 100.0])
+    parser.add_argument("--threads", type=int, default=1, help="of torch; another number gives other last digits")
     parser.add_argument("--plot", type=Path)
     options = parser.parse_args()
+    torch.set_num_threads(options.threads)
     curves: dict[str, list[float]] = {}
     gas: list[int] = []
     for dirichlet in options.dirichlet:
@@ -30,14 +36,14 @@ def main() -> None:
             found: dict[str, Any] = {
                 "float32": accuracies(sampling(clients), grid_of(config), arrays, options.rounds)
             }
-            for bits in (16, 8):
-                drawn = (dirichlet, seed, bits) == (1.0, 0, 16)
+            for name, updates in WAYS.items():
+                drawn = (dirichlet, seed, name) == (1.0, 0, "int16")
                 with tempfile.TemporaryDirectory() as directory:
                     strategy = FedAlignment(
-                        arrays=arrays, inner=sampling(clients), updates=Updates(bits=bits), num_rounds=options.rounds,
+                        arrays=arrays, inner=sampling(clients), updates=updates, num_rounds=options.rounds,
                         seed=seed, run_directory=directory, settlement="onchain" if drawn else "optimistic",
                     )
-                    found[f"int{bits}"] = accuracies(strategy, grid_of(config), arrays, options.rounds)
+                    found[name] = accuracies(strategy, grid_of(config), arrays, options.rounds)
                     record = json.loads((strategy.run_directory / "run.json").read_text())  # type: ignore[operator]
                 if drawn:
                     gas = [sum(entry["gas"].values()) for entry in record["rounds"]]
@@ -58,7 +64,7 @@ def draw(curves: dict[str, list[float]], gas: list[int], file: Path) -> None:
     import matplotlib.pyplot as plt
 
     figure, (above, below) = plt.subplots(2, 1, figsize=(7, 6), sharex=True)
-    for (name, curve), style in zip(curves.items(), ("k-", "C0--", "C1:"), strict=True):
+    for (name, curve), style in zip(curves.items(), ("k-", "C0--", "C1-.", "C2:"), strict=True):
         above.plot(range(len(curve)), [100 * value for value in curve], style, label=name)
     above.set(ylabel="accuracy of the global model, %")
     above.legend()

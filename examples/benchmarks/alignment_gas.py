@@ -22,6 +22,7 @@ from flwr_chainfl.ledger import (
     Result,
     Reveal,
     Settings,
+    Task,
     VectorSet,
 )
 from flwr_chainfl.packed_vector import pack
@@ -67,30 +68,36 @@ def averages(ledger: Ledger, cases: list[tuple[int, int, int, bool]]) -> Iterato
         }
 
 
-def rounds(ledger: Ledger, clients: int) -> dict[str, Any]:
-    """Measure joining in one batch, and the second round of an optimistic task, whose every account was paid before."""
-    wallets = sorted((Wallet.derived(1, f"client {i}") for i in range(clients)), key=lambda w: int(w.address, 16))
+def joined(ledger: Ledger, wallets: list[Wallet], *, stake: int) -> tuple[Task, int]:
+    """Return a task that wallets, ascending by address, have joined in one batch, and the gas of that."""
     token = ledger.deploy_token()
     scorer, schedule = Alignment(parameters=100_000), Consistency()
     ledger.mint(token, [ledger.chain.wallet.address, *(w.address for w in wallets)], 10_000 * WAD)
     task = ledger.deploy_task(Settings(
         token=token, scorer=ledger.deploy(scorer.contract, scorer.arguments),
-        schedule=ledger.deploy(schedule.contract, schedule.arguments), minimum_stake=WAD, bond=WAD, slash_per_score=WAD,
-        slash_floor=10 * WAD, minimum_members=1, maximum_members=clients, commit_seconds=60, reveal_seconds=60,
+        schedule=ledger.deploy(schedule.contract, schedule.arguments), minimum_stake=stake, bond=WAD, slash_per_score=WAD,
+        slash_floor=10 * WAD, minimum_members=1, maximum_members=len(wallets), commit_seconds=60, reveal_seconds=60,
         settle_seconds=600, challenge_seconds=60, missing_slash_bps=0, late_join=False, streak_cap=5,
     ))  # fmt: skip
     task.initialize("terms", rounds=2, pool=200 * WAD)
     deadline, domain = 2**40, ledger.token_domain(token)
     joins = []
     for wallet in wallets:
-        wish = {"participant": wallet.address, "stake": WAD, "samples": 100, "departures": 0, "deadline": deadline}
-        permit = {"owner": wallet.address, "spender": task.address, "value": WAD, "nonce": 0, "deadline": deadline}
+        wish = {"participant": wallet.address, "stake": stake, "samples": 100, "departures": 0, "deadline": deadline}
+        permit = {"owner": wallet.address, "spender": task.address, "value": stake, "nonce": 0, "deadline": deadline}
         joins.append(JoinRequest(
-            participant=wallet.address, stake=WAD, samples=100, deadline=deadline,
+            participant=wallet.address, stake=stake, samples=100, deadline=deadline,
             signature=wallet.sign(TypedData(domain=task.domain, primary="Join", message=wish)),
             permit=wallet.sign(TypedData(domain=domain, primary="Permit", message=permit)),
         ))  # fmt: skip
-    joined = task.join_for(joins).gas_used
+    return task, task.join_for(joins).gas_used
+
+
+def rounds(ledger: Ledger, clients: int) -> dict[str, Any]:
+    """Measure joining, and the second round of an optimistic task, whose every account was paid before."""
+    wallets = sorted((Wallet.derived(1, f"client {i}") for i in range(clients)), key=lambda w: int(w.address, 16))
+    _, unstaked = joined(ledger, wallets, stake=0)
+    task, staked = joined(ledger, wallets, stake=WAD)
     task.start()
     report = VectorReport(100, 2.0**-12, bytes(range(32))).pack()
     content, salt = keccak256(b"content"), keccak256(b"salt")
@@ -119,7 +126,7 @@ def rounds(ledger: Ledger, clients: int) -> dict[str, Any]:
         provider.make_request("evm_setNextBlockTimestamp", [task.round(number).settle_deadline + 1])
         provider.make_request("evm_mine", [])
         used["pay"] = task.distribute_rewards(number, result).gas_used
-    return {"clients": clients, "join": joined, **used, "each": sum(used.values()) // clients}
+    return {"clients": clients, "join": staked, "join without stake": unstaked, **used, "each": sum(used.values()) // clients}
 
 
 def registration(ledger: Ledger, clients: int) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from flwr_chainfl.clientapp.decoder import PrivateData, train_decoder
 from flwr_chainfl.clientapp.envelopes import offer_key, seal_for_readers
 from flwr_chainfl.clientapp.seal import attest
 from flwr_chainfl.clientapp.soft_labels import SoftLabelClient
-from flwr_chainfl.clientapp.update import report_of_update
+from flwr_chainfl.clientapp.update import report_of_update, with_feedback
 from flwr_chainfl.crypto import EncryptionKey, Wallet
 from flwr_chainfl.errors import ConfigError, ReportError
 from flwr_chainfl.fixedpoint import from_wad, to_wad
@@ -206,6 +206,9 @@ class ChainClientApp(ClientApp):
             arrays = list(reply.content.array_records.values())
             if len(arrays) != 1:
                 raise ReportError(f"the train function replied with {len(arrays)} ArrayRecords; exactly 1 is needed")
+            if update is not None and update.update_feedback and reference is not None:
+                arrays = [with_feedback(arrays[0], reference, update, context, task=terms.task)]
+                reply.content[next(iter(reply.content.array_records))] = arrays[0]
             content = pack_weights(arrays[0])
             samples = _samples(reply.content)
             report = samples.to_bytes(8, "big")

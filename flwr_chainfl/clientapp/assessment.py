@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 
 from flwr.app import ArrayRecord, ConfigRecord, Context, Message, RecordDict
 
-from flwr_chainfl.crypto import Domain, EncryptionKey, EnvelopeContext, TypedData, Wallet, unseal_bytes
+from flwr_chainfl.crypto import EncryptionKey, EnvelopeContext, TypedData, Wallet, unseal_bytes
 from flwr_chainfl.errors import ChainFLError, ReportError
 from flwr_chainfl.fixedpoint import to_wad
+from flwr_chainfl.ledger import task_domain
 from flwr_chainfl.messages import REPLY_RECORD, AssessmentTerms, RoundTerms, only_metrics
 from flwr_chainfl.weights import in_order, unpack_weights
 
@@ -86,7 +87,7 @@ def signed_marks(
         "subjects": list(marks),
         "scores": list(marks.values()),
     }
-    domain = Domain(name="FederatedTask", version="1", chain_id=terms.chain_id, contract=terms.task)
+    domain = task_domain(terms.chain_id, terms.task)
     signature = wallet.sign(TypedData(domain=domain, primary="Score", message=statement))
     record = ConfigRecord(
         {

@@ -8,6 +8,7 @@ from flwr.app import ConfigRecord, Context, RecordDict
 
 from flwr_chainfl.crypto import Domain, TypedData, Wallet, commitment, payload_hash
 from flwr_chainfl.errors import CommitmentError
+from flwr_chainfl.ledger import task_domain
 from flwr_chainfl.messages import REFERENCE_NONE, REPLY_RECORD, STATE_RECORD, RoundTerms
 from flwr_chainfl.storage import digest
 
@@ -55,7 +56,7 @@ def contribute(
         payload=payload_hash(digest(contribution.cid), contribution.report),
         salt=salt,
     )
-    domain = Domain(name="FederatedTask", version="1", chain_id=terms.chain_id, contract=terms.task)
+    domain = task_domain(terms.chain_id, terms.task)
     statement = {"participant": participant, "round": terms.round_number, "commitment": committed}
     record = ConfigRecord()
     if terms.member != participant:
@@ -103,7 +104,7 @@ def request_to_join(
     samples: declared local examples; stake: token units, None for the task's minimum;
     invitation: what the task's admission asks for, empty where this participant has nothing to show
     """
-    domain = Domain(name="FederatedTask", version="1", chain_id=terms.chain_id, contract=terms.task)
+    domain = task_domain(terms.chain_id, terms.task)
     amount = int(terms.stake) if stake is None else stake
     join = {
         "participant": wallet.address,

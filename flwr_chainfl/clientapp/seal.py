@@ -12,6 +12,7 @@ from flwr_chainfl.consensus import Standing
 from flwr_chainfl.crypto import Domain, Signature, TypedData, Wallet, commitment, payload_hash, recover
 from flwr_chainfl.errors import ReportError, SealError, SignatureError
 from flwr_chainfl.labels import LabelFormat, hard_labels
+from flwr_chainfl.ledger import address_order, task_domain
 from flwr_chainfl.messages import REPLY_RECORD, SOFT_LABELS, RoundTerms, SealTerms
 from flwr_chainfl.roles import Role
 from flwr_chainfl.scoring import Facts, ProxyVote, marks_of
@@ -27,7 +28,7 @@ def attest(wallet: Wallet, terms: RoundTerms, wanted: SealTerms) -> RecordDict:
 
     Raises SealError when a statement or content is not what its participant signed.
     """
-    domain = Domain(name="FederatedTask", version="1", chain_id=terms.chain_id, contract=terms.task)
+    domain = task_domain(terms.chain_id, terms.task)
     rule: dict[str, Any] = json.loads(wanted.rule)
     entries = [_checked_worker(index, rule, domain, terms, wanted) for index in range(len(wanted.workers))]
     given = dict(_checked_votes(domain, terms, wanted))
@@ -88,7 +89,7 @@ def _tally(
     """Return the workers that the votes accept, and whose sample counts are not above what they declared."""
     reports = {entry.address: entry.report for entry in entries}
     declared = dict(zip(wanted.workers, wanted.samples, strict=True))
-    acted = sorted({*reports, *given}, key=lambda one: int(one, 16))
+    acted = sorted({*reports, *given}, key=address_order)
     facts = Facts(
         samples=[declared.get(one, 0) for one in acted],
         roles=[Role.WORKER if one in reports else Role.VALIDATOR for one in acted],

@@ -15,6 +15,8 @@ from flwr_chainfl.ledger.requests import (
     Reveal,
     ScoreRequest,
     SealRequest,
+    address_order,
+    task_domain,
 )
 from flwr_chainfl.ledger.task import (
     NO_HASH,
@@ -55,5 +57,7 @@ __all__ = [
     "Task",
     "TaskStatus",
     "VectorSet",
+    "address_order",
     "key_domain",
+    "task_domain",
 ]

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from eth_abi.abi import encode
 from eth_utils.address import to_checksum_address
 
-from flwr_chainfl.crypto import VectorTree
+from flwr_chainfl.crypto import VectorTree, keccak256
 from flwr_chainfl.errors import ContractError
-from flwr_chainfl.ledger.abi import explained, load
 from flwr_chainfl.ledger.chain import Chain, Receipt
+from flwr_chainfl.ledger.contract import Contract
 
 TRANSACTION_BYTES = 120 * 1024
 """Bytes of vectors in one transaction: nodes do not pass on transactions above 128 KiB."""
@@ -60,6 +61,19 @@ class OnChainSums:
     norms: list[int]
 
 
+@dataclass(frozen=True)
+class Claim:
+    """What somebody says that the parts of a set's vectors add to its sums.
+
+    deadline: seconds since 1970, until which it can be refuted; span: units of a part; parts: as `Average.claim` takes them
+    """
+
+    claimant: str
+    deadline: int
+    span: int
+    parts: list[tuple[Any, ...]]
+
+
 class Average:
     """An AlignmentScorer contract at an address."""
 
@@ -67,25 +81,25 @@ class Average:
         self.chain = chain
         self.address = to_checksum_address(address)
         self._from_block = from_block
-        self._abi = load("AlignmentScorer")
-        self.unit = int(self._view("unit")[0])
+        self._contract = Contract(chain, self.address, "AlignmentScorer", remedies=_REMEDIES)
+        self.unit = int(self._contract.view("unit")[0])
         self._units = self._count_units()
 
     def key(self, vectors: VectorSet) -> bytes:
         """Return what stands for a set of reports, 32 bytes."""
-        return bytes(self._view("keyOf", vectors.as_tuple())[0])
+        return bytes(self._contract.view("keyOf", vectors.as_tuple())[0])
 
     def is_computed(self, key: bytes) -> bool:
         """Say whether a set's average is there."""
-        return bool(self._view("isComputed", key)[0])
+        return bool(self._contract.view("isComputed", key)[0])
 
     def aggregate(self, key: bytes) -> bytes:
         """Return the average of a set, packed, where it was kept."""
-        return bytes(self._view("aggregate", key)[0])
+        return bytes(self._contract.view("aggregate", key)[0])
 
     def sums(self, key: bytes) -> OnChainSums:
         """Return what a set's vectors add up to."""
-        norm, chain, places, weights, dots, norms = self._view("sumsOf", key)
+        norm, chain, places, weights, dots, norms = self._contract.view("sumsOf", key)
         return OnChainSums(
             norm, bytes(chain), [int.from_bytes(places[i : i + 2], "big") for i in range(0, len(places), 2)],
             list(weights), list(dots), list(norms),
@@ -105,7 +119,7 @@ class Average:
             return receipts
         begun = self._begun(key, kept)
         if begun is None:
-            receipts.append(self._send("begin", vectors.as_tuple(), kept))
+            receipts.append(self._contract.send("begin", vectors.as_tuple(), kept))
             begun = self._state_of(receipts[-1])
         run, state = begun
         while True:
@@ -115,7 +129,7 @@ class Average:
                 span *= 2
             data = b"".join(trees[root].part(units, span) for root in roots)
             proofs = [sibling for root in roots for sibling in trees[root].proof(units, span)]
-            receipts.append(self._send("accumulate", state, run, units, span, data, proofs))
+            receipts.append(self._contract.send("accumulate", state, run, units, span, data, proofs))
             run, state = self._state_of(receipts[-1])
             if state[1] == self._units:
                 return receipts
@@ -124,7 +138,7 @@ class Average:
 
     def demand(self, vectors: VectorSet, index: int) -> Receipt:
         """Ask for a vector; unless it is brought in within the window, it has no part."""
-        return self._send("demand", vectors.as_tuple(), index)
+        return self._contract.send("demand", vectors.as_tuple(), index)
 
     def supply(self, vectors: VectorSet, index: int, tree: VectorTree, *, most: int = TRANSACTION_BYTES) -> list[Receipt]:
         """Bring in a vector that was demanded."""
@@ -132,7 +146,7 @@ class Average:
         while span < tree.units and 2 * span * self.unit <= most:
             span *= 2
         return [
-            self._send("supply", vectors.as_tuple(), index, first, span, tree.part(first, span), tree.proof(first, span))
+            self._contract.send("supply", vectors.as_tuple(), index, first, span, tree.part(first, span), tree.proof(first, span))
             for first in range(0, tree.units, span)
         ]
 
@@ -144,7 +158,7 @@ class Average:
         span: units of a part; parts: keccak256 of the part of the average, its sum of squares, and of each participant
         32 bytes: dot product and sum of squares, 16 each (`claimed_parts`)
         """
-        return self._send("claim", task, round_number, vectors.as_tuple(), span, list(parts))
+        return self._contract.send("claim", task, round_number, vectors.as_tuple(), span, list(parts))
 
     def refute(
         self, vectors: VectorSet, span: int, parts: Sequence[tuple[Any, ...]], index: int, trees: Sequence[VectorTree]
@@ -152,31 +166,46 @@ class Average:
         """Show that a part of a claim is wrong; trees: of those that have a part, in their order."""
         data = b"".join(tree.part(index * span, span) for tree in trees)
         proofs = [sibling for tree in trees for sibling in tree.proof(index * span, span)]
-        return self._send("refute", vectors.as_tuple(), span, list(parts), index, data, proofs)
+        return self._contract.send("refute", vectors.as_tuple(), span, list(parts), index, data, proofs)
 
     def settle_claim(self, vectors: VectorSet, span: int, parts: Sequence[tuple[Any, ...]]) -> Receipt:
         """Make a claim that nobody refuted in its window the result."""
-        return self._send("settleClaim", vectors.as_tuple(), span, list(parts))
+        return self._contract.send("settleClaim", vectors.as_tuple(), span, list(parts))
 
     def drop_claim(self, vectors: VectorSet) -> Receipt:
         """Take away a claim that rests on a vector which nobody brought in."""
-        return self._send("dropClaim", vectors.as_tuple())
+        return self._contract.send("dropClaim", vectors.as_tuple())
 
     def claim_of(self, key: bytes) -> tuple[str, int]:
         """Return who claimed and until when that can be refuted; the zero address for nobody."""
-        claimant, deadline, _ = self._view("claimOf", key)
+        claimant, deadline, _ = self._contract.view("claimOf", key)
         return to_checksum_address(claimant), int(deadline)
+
+    def standing_claim(self, key: bytes) -> Claim | None:
+        """Return the claim that stands for a set, whole; None for none."""
+        claimant, deadline, claimed = self._contract.view("claimOf", key)
+        if int(claimant, 16) == 0:
+            return None
+        parts = [
+            (bytes(aggregate), int(norm), [bytes(one) for one in sums])
+            for aggregate, norm, sums in next(
+                a["parts"] for name, a in reversed(self.events()) if name == "PartsClaimed" and a["key"] == key
+            )
+        ]
+        # The contract takes powers of two, and keeps which one in the hash alone.
+        span = next(
+            span for span in (2**power for power in range(256))
+            if keccak256(encode(["uint256", "(bytes32,uint256,bytes32[])[]"], [span, parts])) == bytes(claimed)
+        )
+        return Claim(to_checksum_address(claimant), int(deadline), span, parts)
 
     def events(self) -> list[tuple[str, dict[str, Any]]]:
         """Return all events of the contract, in order."""
-        decoded = (
-            self._abi.decode_event(list(event.topics), event.data)
-            for event in self.chain.events(self.address, from_block=self._from_block)
-        )
-        return [event for event in decoded if event is not None]
+        found = self._contract.decoded(self.chain.events(self.address, from_block=self._from_block))
+        return [(name, arguments) for _, name, arguments in found]
 
     def _count_units(self) -> int:
-        words = -(-int(self._view("parameters")[0]) * int(self._view("bits")[0]) // 256)
+        words = -(-int(self._contract.view("parameters")[0]) * int(self._contract.view("bits")[0]) // 256)
         return -(-32 * words // self.unit)
 
     def _begun(self, key: bytes, kept: bool) -> tuple[bytes, State] | None:
@@ -189,21 +218,7 @@ class Average:
         return states[-1] if states else None
 
     def _state_of(self, receipt: Receipt) -> tuple[bytes, State]:
-        for event in receipt.events:
-            decoded = self._abi.decode_event(list(event.topics), event.data)
-            if decoded is not None and decoded[0] in ("AverageBegun", "AverageProgressed"):
-                return bytes(decoded[1]["run"]), decoded[1]["state"]
+        for _, name, a in self._contract.decoded(receipt.events):
+            if name in ("AverageBegun", "AverageProgressed"):
+                return bytes(a["run"]), a["state"]
         raise ContractError("the transaction left no state of the average")
-
-    def _send(self, function: str, *arguments: Any) -> Receipt:
-        try:
-            return self.chain.send(self.address, self._abi.encode_call(function, arguments))
-        except ContractError as error:
-            raise explained(f"AlignmentScorer refused {function}", error, self._abi, remedies=_REMEDIES) from error
-
-    def _view(self, function: str, *arguments: Any) -> tuple[Any, ...]:
-        try:
-            data = self.chain.call(self.address, self._abi.encode_call(function, arguments))
-        except ContractError as error:
-            raise explained(f"AlignmentScorer refused {function}", error, self._abi, remedies=_REMEDIES) from error
-        return self._abi.decode_result(function, data)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from eth_utils.address import to_checksum_address
 
 from flwr_chainfl.crypto import Domain
-from flwr_chainfl.errors import ContractError
-from flwr_chainfl.ledger.abi import explained, load
 from flwr_chainfl.ledger.chain import Chain, Receipt
+from flwr_chainfl.ledger.contract import Contract
 from flwr_chainfl.ledger.requests import KeyRequest
 
 _REMEDIES = {
@@ -25,7 +23,7 @@ class Keys:
     def __init__(self, chain: Chain, address: str) -> None:
         self.chain = chain
         self.address = to_checksum_address(address)
-        self._abi = load("KeyRegistry")
+        self._contract = Contract(chain, self.address, "KeyRegistry", remedies=_REMEDIES)
 
     @property
     def domain(self) -> Domain:
@@ -34,31 +32,24 @@ class Keys:
 
     def register(self, key_id: bytes) -> Receipt:
         """Register or replace the key of this chain's own account, by its `key_id`, 32 bytes."""
-        return self._send("registerKey", key_id)
+        return self._contract.send("registerKey", key_id)
 
     def register_for(self, requests: Iterable[KeyRequest]) -> Receipt:
         """Relay signed keys of participants that have none yet."""
-        return self._send("registerKeyFor", [request.as_tuple() for request in requests])
+        return self._contract.send("registerKeyFor", [request.as_tuple() for request in requests])
 
     def key_id(self, participant: str) -> bytes:
         """Return the `key_id` of a participant's key, 32 zero bytes for none."""
-        data = self.chain.call(self.address, self._abi.encode_call("keyOf", (participant,)))
-        return bytes(self._abi.decode_result("keyOf", data)[0])
+        data = self.chain.call(self.address, self._contract.abi.encode_call("keyOf", (participant,)))
+        return bytes(self._contract.abi.decode_result("keyOf", data)[0])
 
     def registered(self) -> dict[bytes, str]:
         """Return who entered each key that ever was, by `key_id`."""
-        found: dict[bytes, str] = {}
-        for event in self.chain.events(self.address, from_block=0):
-            decoded = self._abi.decode_event(list(event.topics), event.data)
-            if decoded is not None and decoded[0] == "KeyRegistered":
-                found[bytes(decoded[1]["keyId"])] = to_checksum_address(decoded[1]["participant"])
-        return found
-
-    def _send(self, function: str, *arguments: Any) -> Receipt:
-        try:
-            return self.chain.send(self.address, self._abi.encode_call(function, arguments))
-        except ContractError as error:
-            raise explained(f"KeyRegistry refused {function}", error, self._abi, remedies=_REMEDIES) from error
+        return {
+            bytes(a["keyId"]): to_checksum_address(a["participant"])
+            for _, name, a in self._contract.decoded(self.chain.events(self.address, from_block=0))
+            if name == "KeyRegistered"
+        }
 
 
 def key_domain(chain_id: int, registry: str) -> Domain:

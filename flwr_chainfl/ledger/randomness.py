@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from eth_utils.address import to_checksum_address
 
 from flwr_chainfl.errors import ContractError
-from flwr_chainfl.ledger.abi import explained, load
 from flwr_chainfl.ledger.chain import Chain, Receipt
+from flwr_chainfl.ledger.contract import Contract
 
 _REMEDIES = {
     "NotOwner": "call from the account that deployed it",
@@ -24,38 +22,25 @@ class Randomness:
     def __init__(self, chain: Chain, address: str) -> None:
         self.chain = chain
         self.address = to_checksum_address(address)
-        self._abi = load("VRFRandomness")
+        self._contract = Contract(chain, self.address, "VRFRandomness", remedies=_REMEDIES)
 
     def authorise(self, task: str) -> Receipt:
         """Let a task's rounds have words; the owner only."""
-        return self._send("authorise", task)
+        return self._contract.send("authorise", task)
 
     def request(self, task: str, round_number: int) -> Receipt:
         """Ask for the word of a round whose reveals are over; it can be asked for once."""
-        return self._send("request", task, round_number)
+        return self._contract.send("request", task, round_number)
 
     def is_requested(self, task: str, round_number: int) -> bool:
         """Say whether a round's word was asked for."""
-        return bool(self._view("requestOf", task, round_number)[0])
+        return bool(self._contract.view("requestOf", task, round_number)[0])
 
     def word(self, task: str, round_number: int) -> bytes | None:
         """Return a round's word, 32 bytes, or None while it has none."""
         try:
-            return bytes(self._view("wordOf", task, round_number)[0])
+            return bytes(self._contract.view("wordOf", task, round_number)[0])
         except ContractError as error:
             if error.name != "WordMissing":
                 raise
             return None
-
-    def _send(self, function: str, *arguments: Any) -> Receipt:
-        try:
-            return self.chain.send(self.address, self._abi.encode_call(function, arguments))
-        except ContractError as error:
-            raise explained(f"VRFRandomness refused {function}", error, self._abi, remedies=_REMEDIES) from error
-
-    def _view(self, function: str, *arguments: Any) -> tuple[Any, ...]:
-        try:
-            data = self.chain.call(self.address, self._abi.encode_call(function, arguments))
-        except ContractError as error:
-            raise explained(f"VRFRandomness refused {function}", error, self._abi, remedies=_REMEDIES) from error
-        return self._abi.decode_result(function, data)

@@ -6,9 +6,8 @@ from typing import Any
 
 from eth_utils.address import to_checksum_address
 
-from flwr_chainfl.errors import ContractError
-from flwr_chainfl.ledger.abi import explained, load
 from flwr_chainfl.ledger.chain import Chain, Receipt
+from flwr_chainfl.ledger.contract import Contract
 
 _REMEDIES = {"NotOwner": "run with the account that deployed the registry, or leave reputation's registry out for a new one"}
 
@@ -19,14 +18,11 @@ class Registry:
     def __init__(self, chain: Chain, address: str) -> None:
         self.chain = chain
         self.address = to_checksum_address(address)
-        self._abi = load("Reputation")
+        self._contract = Contract(chain, self.address, "Reputation", remedies=_REMEDIES)
 
     def authorise(self, task: str) -> Receipt:
         """Let a task enter what its participants did; the owner only."""
-        try:
-            return self.chain.send(self.address, self._abi.encode_call("authorise", (task,)))
-        except ContractError as error:
-            raise explained("Reputation refused authorise", error, self._abi, remedies=_REMEDIES) from error
+        return self._contract.send("authorise", task)
 
     def is_recorder(self, task: str) -> bool:
         """Say whether a task may enter what its participants did."""
@@ -45,15 +41,12 @@ class Registry:
 
     def updates(self) -> list[tuple[int, str, int]]:
         """Return all changes in order: block, participant, new reputation (WAD)."""
-        changes: list[tuple[int, str, int]] = []
-        for event in self.chain.events(self.address, from_block=0):
-            decoded = self._abi.decode_event(list(event.topics), event.data)
-            if decoded is not None and decoded[0] == "ReputationUpdated":
-                changes.append(
-                    (event.block, to_checksum_address(decoded[1]["participant"]), int(decoded[1]["reputation"]))
-                )
-        return changes
+        return [
+            (event.block, to_checksum_address(a["participant"]), int(a["reputation"]))
+            for event, name, a in self._contract.decoded(self.chain.events(self.address, from_block=0))
+            if name == "ReputationUpdated"
+        ]
 
     def _view(self, function: str, *arguments: Any, block: int | None = None) -> tuple[Any, ...]:
-        data = self.chain.call(self.address, self._abi.encode_call(function, arguments), block=block)
-        return self._abi.decode_result(function, data)
+        data = self.chain.call(self.address, self._contract.abi.encode_call(function, arguments), block=block)
+        return self._contract.abi.decode_result(function, data)

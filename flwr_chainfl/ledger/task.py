@@ -10,7 +10,7 @@ from typing import Any
 from eth_utils.address import to_checksum_address
 
 from flwr_chainfl.crypto import Domain, keccak256
-from flwr_chainfl.errors import ContractError
+from flwr_chainfl.errors import ContractError, ParticipationError
 from flwr_chainfl.ledger.abi import explained, load
 from flwr_chainfl.ledger.chain import Chain, Receipt
 from flwr_chainfl.ledger.requests import CommitRequest, JoinRequest, Result, Reveal, ScoreRequest, SealRequest
@@ -130,18 +130,19 @@ class Settings:
 
 @dataclass(frozen=True)
 class Member:
-    """A participant of a task; position counts from 1 and is 0 for a stranger."""
+    """A participant of a task; position counts from 1 and is 0 for a stranger; earned: part of its balance, token units."""
 
     stake: int
     samples: int
     position: int
     committed_round: int
-    revealed_round: int
+    departures: int
     assessed_round: int
     attested_round: int
     earned_round: int
     streak: int
     strikes: int
+    earned: int
 
 
 @dataclass(frozen=True)
@@ -158,6 +159,7 @@ class Round:
     status: RoundStatus
     published: int
     recorded: int
+    lane: int
     posting_hash: bytes
     poster: str
     forfeits: int
@@ -247,9 +249,16 @@ class Task:
         """Open the next round for the members at `positions` (from 1), or for all active ones.
 
         calibration: commitment to calibration items, 32 bytes
+
+        Raises ParticipationError for a position below 1, as that of one who left, and for none at all.
         """
         words: list[int] = []
-        for position in positions or ():
+        chosen = None if positions is None else list(positions)
+        if chosen == []:
+            raise ParticipationError("no position is selected; give at least one, or None for all active members")
+        for position in chosen or ():
+            if position < 1:
+                raise ParticipationError(f"position {position} is no member's; positions count from 1, and who left has 0")
             word, bit = divmod(position - 1, 256)
             words.extend([0] * (word + 1 - len(words)))
             words[word] |= 1 << bit
@@ -323,10 +332,13 @@ class Task:
         return self._send("challenge", round_number)
 
     def publish_report(
-        self, round_number: int, participant: str, content_digest: bytes, report: bytes
+        self, round_number: int, participant: str, content_digest: bytes, report: bytes, salt: bytes
     ) -> Receipt:
-        """Put a revealed report on chain, for a challenged round or one that is settled on chain."""
-        return self._send("publishReport", round_number, participant, content_digest, report)
+        """Put a revealed report on chain, for a challenged round or one that is settled on chain.
+
+        content_digest, salt: as revealed, 32 bytes each
+        """
+        return self._send("publishReport", round_number, participant, content_digest, report, salt)
 
     def reveal_calibration(self, round_number: int, calibration: bytes, salt: bytes) -> Receipt:
         """Open the calibration of a round that is settled on chain, as the requester."""
@@ -453,9 +465,9 @@ class Task:
         """Return the hash that a round is sealed with, 32 bytes; `NO_HASH` for none."""
         return self.round(round_number).aggregate
 
-    def submission(self, round_number: int, participant: str) -> bytes:
-        """Return a commitment, its lowest bit 0; after the reveal the payload hash, its lowest bit 1."""
-        return bytes(self._view("submissionOf", round_number, participant)[0])
+    def has_revealed(self, round_number: int, participant: str) -> bool:
+        """Return whether a participant has opened its commitment in a round, the last that it committed in."""
+        return bool(self._view("hasRevealed", round_number, participant)[0])
 
     def seed(self, round_number: int) -> bytes:
         """Return what a round's random draws begin with, 32 bytes; final once the round's reveals are over.

@@ -9,7 +9,16 @@ from math import isqrt
 
 from flwr_chainfl.errors import ConfigError, VectorError
 from flwr_chainfl.fixedpoint import WAD
-from flwr_chainfl.packed_vector import LANE_BITS, UNIT, Lanes, dot, packed_length, unpack, weighted_average
+from flwr_chainfl.packed_vector import (
+    LANE_BITS,
+    UNIT,
+    Lanes,
+    average_remainder,
+    dot,
+    packed_length,
+    unpack,
+    weighted_average,
+)
 from flwr_chainfl.rewards.split import split
 from flwr_chainfl.scoring.scorer import Facts, Scored
 
@@ -73,6 +82,9 @@ class Alignment:
 
     An update that points where most do is paid, whatever it is worth: a majority that colludes sets the direction, and one
     whose data are rare scores low. Scores need the updates themselves, besides the reports: `learn` takes them.
+
+    With `accuracy`, an update counts by the plain mean of its marks, and nobody marks its own. Who gives all others 0 lowers their
+    means and not its own: among n assessors that all contribute it earns up to (n − 1)/(n − 2) times as much against them.
 
     Source: docs/protocols/alignment.md; Wu and Seneviratne, arXiv 2502.14170.
     Choice: the cosine with the others' average, since the paper's dot product pays for inflation and for oneself.
@@ -138,22 +150,31 @@ class Alignment:
 
         samples: declared at joining
         """
-        read = [self._usable(report, declared) for report, declared in zip(reports, samples, strict=True)]
-        weights = split(UNIT, [one.samples if one is not None else 0 for one in read])
-        places = [place for place, weight in enumerate(weights) if weight]
+        places, weights, vectors = self._parts(reports, samples)
         if not places:
             return None
-        vectors = [self._known[one.root] for place in places if (one := read[place]) is not None]
-        weights = [weights[place] for place in places]
         average = weighted_average(vectors, weights)
         return Sums(
             average, dot(average, average), places, weights,
             [dot(vector, average) for vector in vectors], [dot(vector, vector) for vector in vectors],
         )
 
+    def remainder(self, reports: Sequence[bytes], samples: Sequence[int]) -> Lanes | None:
+        """Return what the average of these reports' updates was rounded by, in parts of `UNIT`; None when none has a part."""
+        places, weights, vectors = self._parts(reports, samples)
+        return average_remainder(vectors, weights) if places else None
+
+    def _parts(self, reports: Sequence[bytes], samples: Sequence[int]) -> tuple[list[int], list[int], list[Lanes]]:
+        """Return the places of the reports that have a part, their weights and their updates."""
+        read = [self._usable(report, declared) for report, declared in zip(reports, samples, strict=True)]
+        weights = split(UNIT, [one.samples if one is not None else 0 for one in read])
+        places = [place for place, weight in enumerate(weights) if weight]
+        vectors = [self._known[one.root] for place in places if (one := read[place]) is not None]
+        return places, [weights[place] for place in places], vectors
+
     def score(self, reports: Sequence[bytes], facts: Facts) -> Scored:
         """Score reports of 48 bytes; one that is malformed, above its declaration, or of an unknown update has 0 of both."""
-        scored = Scored([0] * len(reports), [0] * len(reports))
+        scored = Scored([0] * len(reports), [0] * len(reports), _notes(reports, facts.samples))
         sums = self.sums(reports, facts.samples)
         if sums is None:
             return scored
@@ -227,6 +248,17 @@ def scale_by_factors(scores: list[int], reports: Sequence[bytes], calibration: b
                 scores[i] = score * entries[place][1] // WAD
                 following = place + 1
                 break
+
+
+def _notes(reports: Sequence[bytes], samples: Sequence[int]) -> tuple[tuple[str, str], ...]:
+    """Return which updates have no part since they claim too many samples, kind and text."""
+    claimed = [VectorReport.unpack(report).samples if len(report) == REPORT_LENGTH else 0 for report in reports]
+    return tuple(
+        ("samples-above-declared",
+         (f"an update is said to come from {claim} samples, and its author declared {declared} when it joined; it has no part in "
+          f"the average and scores 0"))
+        for claim, declared in zip(claimed, samples, strict=True) if claim > declared
+    )  # fmt: skip
 
 
 def _scale_by_marks(scores: list[int], marks: Sequence[Sequence[int]]) -> None:

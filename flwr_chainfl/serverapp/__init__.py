@@ -1,7 +1,7 @@
 """The server side: one strategy made of parts, and its presets."""
 
 from flwr_chainfl.serverapp.assessment import PeerReview
-from flwr_chainfl.serverapp.chain_strategy import ChainStrategy, Deadlines
+from flwr_chainfl.serverapp.chain_strategy import ChainStrategy
 from flwr_chainfl.serverapp.chainfl import ChainFL
 from flwr_chainfl.serverapp.envelopes import Envelopes
 from flwr_chainfl.serverapp.fairness import Shapley
@@ -11,6 +11,7 @@ from flwr_chainfl.serverapp.fed_peer_prediction import FedPeerPrediction
 from flwr_chainfl.serverapp.fed_role_rotation import FedRoleRotation
 from flwr_chainfl.serverapp.fed_soft_label import FedSoftLabel
 from flwr_chainfl.serverapp.pseudo_public import PseudoPublic
+from flwr_chainfl.serverapp.run_setup import Deadlines
 from flwr_chainfl.serverapp.selection import Reputation
 from flwr_chainfl.serverapp.soft_labels_exchange import SoftLabels
 from flwr_chainfl.serverapp.updates_exchange import AveragedUpdates

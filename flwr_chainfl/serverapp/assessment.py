@@ -8,19 +8,18 @@ from typing import Any, Protocol
 
 from flwr.app import ArrayRecord, ConfigRecord, Message, RecordDict
 
-from flwr_chainfl.crypto import Domain, Signature, TypedData
+from flwr_chainfl.crypto import Signature, TypedData
 from flwr_chainfl.errors import ReportError
 from flwr_chainfl.fixedpoint import WAD
-from flwr_chainfl.ledger import ScoreRequest
+from flwr_chainfl.ledger import ScoreRequest, address_order, task_domain
 from flwr_chainfl.messages import (
-    REPLY_RECORD,
     TYPE_REVIEW,
     AssessmentTerms,
     ConsensusTerms,
     RoundTerms,
     write_terms,
 )
-from flwr_chainfl.serverapp.contribution import check_signed, read_field
+from flwr_chainfl.serverapp.contribution import check_signed, read_field, read_record
 
 Judged = ArrayRecord | bytes
 """What an assessor is brought of a contribution: the model, or the envelope that it is sealed in."""
@@ -106,7 +105,7 @@ def assessment_message(
     """
     others = {address: content for address, content in judged.items() if address != assessor}
     if reference is not None:
-        others = dict(sorted([*others.items(), (terms.task, reference)], key=lambda item: int(item[0], 16)))
+        others = dict(sorted([*others.items(), (terms.task, reference)], key=lambda item: address_order(item[0])))
     if not others:
         return None
     wanted = AssessmentTerms(
@@ -129,9 +128,7 @@ def read_marks(reply: Message, terms: RoundTerms, assessor: str, judged: Sequenc
 
     Raises ReportError for a missing, mistyped or impossible field, SignatureError when another key signed.
     """
-    record = reply.content.config_records.get(REPLY_RECORD)
-    if record is None:
-        raise ReportError(f"the reply carries no {REPLY_RECORD!r} record; use ChainClientApp on the client")
+    record = read_record(reply)
     if read_field(record, "round", int) != terms.round_number:
         raise ReportError(f"the marks are of round {record['round']!r}, not {terms.round_number}; the client missed a round")
     if (address := read_field(record, "address", str)) != assessor:
@@ -154,6 +151,6 @@ def read_marks(reply: Message, terms: RoundTerms, assessor: str, judged: Sequenc
         signature=Signature.from_bytes(read_field(record, "signature", bytes)),
     )
     statement = {"participant": assessor, "round": terms.round_number, "subjects": named, "scores": marks}
-    domain = Domain(name="FederatedTask", version="1", chain_id=terms.chain_id, contract=terms.task)
+    domain = task_domain(terms.chain_id, terms.task)
     check_signed(TypedData(domain=domain, primary="Score", message=statement), request.signature, assessor)
     return request

@@ -67,9 +67,10 @@ class Averaging:
             return
         size = self._scorer.length * len(places)
         disputed = self._task.round(round_number).status == RoundStatus.CHALLENGED
-        if disputed and size > _WORTH_CLAIMING * TRANSACTION_BYTES:
+        if disputed:
+            self._answer(vectors, places, count)
+        if disputed and size > _WORTH_CLAIMING * TRANSACTION_BYTES and not self.average.is_computed(key):
             self._claim(round_number, vectors, places, count)
-            return
         for receipt in self.average.compute(vectors, self._trees, kept=self._kept):
             count("average", receipt)
 
@@ -91,20 +92,59 @@ class Averaging:
                     raise
         self.average.chain.advance_past(self.average.chain.now() + self._scorer.window)
 
+    def _answer(self, vectors: VectorSet, places: Sequence[int], count: Callable[[str, Receipt], Any]) -> None:
+        """Look through the claim that stands, if any: refute it by a part that is wrong, or make it the result in time."""
+        key = self.average.key(vectors)
+        claim = self.average.standing_claim(key)
+        if claim is None:
+            return
+        try:
+            mine = self._parts(vectors, places, claim.span)
+            wrong = [index for index, (one, true) in enumerate(zip(claim.parts, mine, strict=True)) if one != true]
+            if wrong:
+                log.warning("Part %d of the average that %s claims is wrong; refuting it", wrong[0], claim.claimant)
+                trees = [self._trees[vectors.reports[place][16:]] for place in places]
+                count("refute", self.average.refute(vectors, claim.span, claim.parts, wrong[0], trees))
+                return
+            self.average.chain.advance_past(claim.deadline)
+            count("settleClaim", self.average.settle_claim(vectors, claim.span, claim.parts))
+        except ContractError as error:
+            if error.name == "ClaimMismatch":  # a vector that it rests on was demanded since, and is out of the set
+                count("dropClaim", self.average.drop_claim(vectors))
+            elif error.name not in ("NoClaim", "AlreadyComputed", "WindowOver"):  # somebody else was faster, or it is too late
+                raise
+
     def _claim(
         self, round_number: int, vectors: VectorSet, places: Sequence[int], count: Callable[[str, Receipt], Any]
     ) -> None:
-        trees = [self._trees[vectors.reports[place][16:]] for place in places]
+        """Claim the parts, and make them the result when nobody has refuted them.
+
+        What is refuted, or was claimed before, is left to be computed in full: an account claims once a round.
+        """
         span = 1
-        while 2 * span * self._scorer.unit * len(trees) <= TRANSACTION_BYTES and span < trees[0].units:
+        while 2 * span * self._scorer.unit * len(places) <= TRANSACTION_BYTES and span < self._units:
             span *= 2
+        parts = self._parts(vectors, places, span)
+        try:
+            count("claim", self.average.claim(self._task.address, round_number, vectors, span, parts))
+            log.info("\t└──> The parts of round %d's average are claimed; waiting for who refutes one", round_number)
+            _, deadline = self.average.claim_of(self.average.key(vectors))
+            self.average.chain.advance_past(deadline)
+            count("settleClaim", self.average.settle_claim(vectors, span, parts))
+        except ContractError as error:
+            if error.name not in ("AlreadyClaimed", "ClaimStands", "NoClaim", "AlreadyComputed"):
+                raise
+            log.warning("Round %d's average is computed in full: %s", round_number, error)
+
+    @property
+    def _units(self) -> int:
+        return -(-self._scorer.length // self._scorer.unit)
+
+    def _parts(self, vectors: VectorSet, places: Sequence[int], span: int) -> list[tuple[Any, ...]]:
+        """Return what each part of the vectors adds to their sums."""
+        trees = [self._trees[vectors.reports[place][16:]] for place in places]
         samples = [VectorReport.unpack(vectors.reports[place]).samples for place in places]
-        parts = claimed_parts(trees, samples, bits=self._scorer.bits, span=span)
-        count("claim", self.average.claim(self._task.address, round_number, vectors, span, parts))
-        log.info("\t└──> The parts of round %d's average are claimed; waiting for who refutes one", round_number)
-        _, deadline = self.average.claim_of(self.average.key(vectors))
-        self.average.chain.advance_past(deadline)
-        count("settleClaim", self.average.settle_claim(vectors, span, parts))
+        return claimed_parts(trees, samples, bits=self._scorer.bits, span=span)
 
 
 def claimed_parts(trees: Sequence[VectorTree], samples: Sequence[int], *, bits: int, span: int) -> list[tuple[Any, ...]]:

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flwr_chainfl.errors import ReusedSaltError, SignatureError
-from flwr_chainfl.ledger import Result
+from flwr_chainfl.ledger import Result, address_order
 from flwr_chainfl.ledger.accounting import conservation
 from flwr_chainfl.record import RunRecord
-from flwr_chainfl.serverapp.relay import Payment, Relay, Revealed, address_order
+from flwr_chainfl.serverapp.relay import Relay
 from flwr_chainfl.serverapp.round_log import RoundLog
+from flwr_chainfl.serverapp.settlement import Payment, Revealed
 
 
 @dataclass
@@ -80,6 +81,10 @@ class Book:
     def join(self, address: str, samples: int) -> None:
         """Enter a new member."""
         self._members[address] = _Participant(samples)
+
+    def declare(self, address: str, samples: int) -> None:
+        """Enter what a member declares, as the ledger has it: other samples where it left and joined again."""
+        self._members[address].samples = samples
 
     def samples(self, address: str) -> int:
         """Return the samples that a member declared at joining."""

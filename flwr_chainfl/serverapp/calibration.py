@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,12 +12,23 @@ from numpy.typing import ArrayLike
 from flwr_chainfl.config import require
 from flwr_chainfl.errors import ConfigError
 from flwr_chainfl.labels import pack_calibration
-from flwr_chainfl.serverapp.relay import NO_CALIBRATION, Opening
+from flwr_chainfl.ledger import NO_HASH
 
 log = logging.getLogger("flwr")
 
 UNKNOWN = 255
 """Label of a public input that the requester knows no label of."""
+
+
+@dataclass(frozen=True)
+class Opening:
+    """Calibration items and the salt of their commitment; no items and a zero salt for none."""
+
+    items: bytes
+    salt: bytes
+
+
+NO_CALIBRATION = Opening(b"", NO_HASH)
 
 
 class Calibration:

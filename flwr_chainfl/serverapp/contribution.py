@@ -7,9 +7,9 @@ from typing import TypeVar
 
 from flwr.app import ConfigRecord, Message
 
-from flwr_chainfl.crypto import Domain, Signature, TypedData, commitment, keccak256, payload_hash, recover
+from flwr_chainfl.crypto import Signature, TypedData, commitment, keccak256, payload_hash, recover
 from flwr_chainfl.errors import CommitmentError, ReportError, SignatureError
-from flwr_chainfl.ledger import CommitRequest, JoinRequest, Reveal
+from flwr_chainfl.ledger import CommitRequest, JoinRequest, Reveal, task_domain
 from flwr_chainfl.messages import NUM_EXAMPLES, REFERENCE_NONE, REPLY_RECORD, RoundTerms, only_metrics
 from flwr_chainfl.storage import digest
 
@@ -89,7 +89,7 @@ def read_contribution(reply: Message, terms: RoundTerms, *, run_id: int, member:
         raise ReportError(f"the reply's metric {NUM_EXAMPLES!r} is {samples}; it must be below 2^63")
     node = reply.metadata.src_node_id
     address = read_field(record, "address", str)
-    domain = _domain(terms)
+    domain = task_domain(terms.chain_id, terms.task)
     committed = read_field(record, "commitment", bytes)
     if len(committed) != 32:
         raise ReportError(f"the reply's commitment has {len(committed)} bytes; 32 are needed")
@@ -153,7 +153,7 @@ def read_join(reply: Message, terms: RoundTerms, address: str) -> JoinRequest:
         "departures": 0,
         "deadline": terms.deadline,
     }
-    check_signed(TypedData(domain=_domain(terms), primary="Join", message=wish), join.signature, address)
+    check_signed(TypedData(domain=task_domain(terms.chain_id, terms.task), primary="Join", message=wish), join.signature, address)
     return join
 
 
@@ -174,10 +174,6 @@ def read_reveal(reply: Message, contribution: Contribution, terms: RoundTerms) -
     contribution.reference = read_field(record, "reference", str)
 
 
-def _domain(terms: RoundTerms) -> Domain:
-    return Domain(name="FederatedTask", version="1", chain_id=terms.chain_id, contract=terms.task)
-
-
 def check_signed(statement: TypedData, signature: Signature, address: str) -> None:
     """Check who signed a statement; raises SignatureError when it was not `address`."""
     signer = recover(statement, signature)
@@ -185,6 +181,14 @@ def check_signed(statement: TypedData, signature: Signature, address: str) -> No
         raise SignatureError(
             f"the {statement.primary} statement of {address} is signed by {signer}; sign with the participant's own key"
         )
+
+
+def read_record(reply: Message) -> ConfigRecord:
+    """Return what a reply says besides Flower's own; raises ReportError when it says nothing."""
+    record = reply.content.config_records.get(REPLY_RECORD)
+    if record is None:
+        raise ReportError(f"the reply carries no {REPLY_RECORD!r} record; use ChainClientApp on the client")
+    return record
 
 
 def read_field(record: ConfigRecord, key: str, kind: type[Kind]) -> Kind:

@@ -17,10 +17,10 @@ from flwr_chainfl.crypto import (
     TypedData,
     unseal_bytes,
 )
-from flwr_chainfl.errors import ConfigError, EncryptionKeyError, ReportError
+from flwr_chainfl.errors import ConfigError, EncryptionKeyError
 from flwr_chainfl.ledger import KeyRequest, Keys
-from flwr_chainfl.messages import REPLY_RECORD, EnvelopeTerms
-from flwr_chainfl.serverapp.contribution import Contribution, check_signed, read_field
+from flwr_chainfl.messages import EnvelopeTerms
+from flwr_chainfl.serverapp.contribution import Contribution, check_signed, read_field, read_record
 from flwr_chainfl.serverapp.relay import Relay
 from flwr_chainfl.storage import KeyDirectory, Store
 from flwr_chainfl.weights import unpack_weights
@@ -108,9 +108,7 @@ class Envelopes:
 
     def read_key(self, reply: Message) -> tuple[Reader, KeyRequest]:
         """Read a client's key and check that it signed for it; raises ReportError, EncryptionKeyError, SignatureError."""
-        record = reply.content.config_records.get(REPLY_RECORD)
-        if record is None:
-            raise ReportError(f"the reply carries no {REPLY_RECORD!r} record; use ChainClientApp on the client")
+        record = read_record(reply)
         address = read_field(record, "address", str)
         key = PublicKey.from_bytes(read_field(record, "key", bytes))
         request = KeyRequest(

@@ -17,8 +17,8 @@ from flwr_chainfl.errors import ConfigError
 from flwr_chainfl.scoring import Alignment, Facts
 from flwr_chainfl.scoring.alignment import pack_factors
 from flwr_chainfl.scoring.shapley import ShapleyValues, fairness_factors, shapley_values
+from flwr_chainfl.serverapp.calibration import Opening
 from flwr_chainfl.serverapp.contribution import Contribution
-from flwr_chainfl.serverapp.relay import Opening
 from flwr_chainfl.serverapp.updates_exchange import AveragedUpdates
 from flwr_chainfl.storage import Store, digest
 from flwr_chainfl.storage.cid import CHUNK_BYTES

@@ -54,8 +54,8 @@ class FedAlignment(ChainStrategy):
         Corrects the pay of every fifth round. Default: no correction.
     slash_below : float, optional
         A score below minus this costs a tenth of the stake for each 1.0. Default: a negative score costs nothing but the pay.
-    step : float
-        What an integer of 1 stands for in the first round.
+    step : float, optional
+        What an integer of 1 stands for in the first round. Default: a range of ±1 in 8 bits, 2⁻¹² in more.
     unit : int
         Bytes of a unit of the vectors' trees.
     min_nodes : int
@@ -89,7 +89,7 @@ class FedAlignment(ChainStrategy):
         streak_cap: int = 5,
         shapley: Shapley | None = None,
         slash_below: float | None = None,
-        step: float = 2.0**-12,
+        step: float | None = None,
         unit: int = 1536,
         min_nodes: int = 3,
         gas_cap: int | None = None,

@@ -8,12 +8,13 @@ from flwr_chainfl.errors import GasCapError
 from flwr_chainfl.ledger.average import TRANSACTION_BYTES
 from flwr_chainfl.packed_vector import packed_length
 
-# Measured, see docs/benchmarks.md, "Alignment": gas of a participant's and a round's fixed part, and of a byte of a vector.
-_JOIN = 110_000
-_ROUND = 600_000
-_PARTICIPANT_ROUND = 95_000
-_ON_CHAIN = 230_000
-_ON_CHAIN_PARTICIPANT = 80_000
+# Measured, see docs/benchmarks.md, "Alignment": gas of a run's, a round's and a participant's fixed part, and of a byte of a vector.
+_RUN = 255_000
+_JOIN = 137_000  # and the slots that a participant's first round fills
+_ROUND = 445_000
+_PARTICIPANT_ROUND = 54_000
+_ON_CHAIN = 390_000
+_ON_CHAIN_PARTICIPANT = 108_000
 _FLOOR = 40  # of a byte of calldata (EIP-7623)
 _CALLDATA = 16  # of a byte of calldata, beside what is executed
 _WORK = {8: 24.5, 16: 21.0, 32: 43.0}  # of a byte, executed: averaging, products, hashes
@@ -52,7 +53,7 @@ class GasEstimate:
     @property
     def total(self) -> int:
         """Gas of the run, joining included, deployment not."""
-        return _JOIN * self.clients + self.rounds * self.round
+        return _RUN + _JOIN * self.clients + self.rounds * self.round
 
     def check(self, cap: int) -> None:
         """Raise GasCapError when the run costs more than `cap`."""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 from flwr_chainfl.errors import ContractError
 from flwr_chainfl.ledger import (
@@ -17,139 +15,101 @@ from flwr_chainfl.ledger import (
     KeyRequest,
     Keys,
     Ledger,
+    Member,
     Randomness,
-    Receipt,
     Registry,
     Result,
     Reveal,
-    RoundStatus,
     ScoreRequest,
     SealRequest,
     Task,
     TaskStatus,
+    address_order,
 )
 from flwr_chainfl.roster import Roster
 from flwr_chainfl.serverapp.averaging import Averaging
+from flwr_chainfl.serverapp.calibration import NO_CALIBRATION, Opening
+from flwr_chainfl.serverapp.settlement import Payment, Posting, Revealed, Settlement
+from flwr_chainfl.serverapp.transactions import BATCH, OnRefusal, Transactions
 
 log = logging.getLogger("flwr")
 
-BATCH = 100
-"""Signed requests in one transaction."""
-
-WORK = 40_000
-"""Labels in one transaction of a computation on chain; keeps it under 16.7 million gas (EIP-7825), up to 400 reports."""
-
-
-
-@dataclass(frozen=True)
-class Opening:
-    """Calibration items and the salt of their commitment; no items and a zero salt for none."""
-
-    items: bytes
-    salt: bytes
-
-
-NO_CALIBRATION = Opening(b"", NO_HASH)
-
-Item = TypeVar("Item")
-OnRefusal = Callable[[str, str], None]
-"""Called with a participant's address and the reason."""
-
-
-@dataclass(frozen=True)
-class Revealed:
-    """What a participant revealed: the digest of its content (32 bytes) and its report."""
-
-    participant: str
-    content_digest: bytes
-    report: bytes
-
-
-@dataclass(frozen=True)
-class Posting:
-    """A result that waits for the end of its challenge window.
-
-    revealed: ascending by address; deadline: seconds since 1970
-    """
-
-    round_number: int
-    revealed: list[Revealed]
-    result: Result
-    deadline: int
-
-
-@dataclass(frozen=True)
-class Payment:
-    """What a participant got for a round: the ledger's receipt. Amounts in token units, score and quality in WAD."""
-
-    round_number: int
-    participant: str
-    score: int
-    quality: int
-    payout: int
-    slashed: int
-
 
 class Relay:
-    """Sends transactions for a task, counts their gas, and keeps what is still to be paid.
+    """Sends a task's transactions in the order that the contract wants, and waits for its deadlines.
 
-    One participant's refused request never stops the others': a batch that is refused is sent again one by one.
+    One participant's refused request never stops the others'.
     """
 
     def __init__(self, ledger: Ledger, task: Task, *, token: str) -> None:
         self.ledger = ledger
         self.task = task
         self.token = token
-        self.pending: list[Posting] = []
-        self.averaging: Averaging | None = None
         settings = task.settings()
         self._settings = settings
-        self._on_chain = settings.onchain
         self.registry = None if settings.reputation == NOBODY else Registry(ledger.chain, settings.reputation)
         self._randomness = None if settings.randomness == NOBODY else Randomness(ledger.chain, settings.randomness)
-        self._unrecorded: list[tuple[int, list[Payment]]] = []
-        self._gas: defaultdict[str, int] = defaultdict(int)
-        self._events: list[tuple[str, dict[str, Any]]] = []
+        self._transactions = Transactions(task)
+        self._settlement = Settlement(
+            ledger.chain, task, self._transactions, self.registry, on_chain=settings.onchain
+        )
         self._stakes: dict[str, int] = {}
+
+    @property
+    def pending(self) -> list[Posting]:
+        """The results that are not paid yet."""
+        return self._settlement.pending
+
+    @property
+    def averaging(self) -> Averaging | None:
+        """The vectors that scores rest on; None where they rest on none."""
+        return self._settlement.averaging
+
+    @averaging.setter
+    def averaging(self, averaging: Averaging) -> None:
+        self._settlement.averaging = averaging
 
     def take_gas(self) -> dict[str, int]:
         """Return the gas used since the last call, by operation."""
-        used = dict(self._gas)
-        self._gas.clear()
-        return used
+        return self._transactions.take_gas()
 
     def history(self, *, whole: bool) -> list[tuple[str, dict[str, Any]]]:
         """Return the task's events: all of them from the chain, or those of this relay's own transactions."""
-        return self.task.events() if whole else self._events
+        return self.task.events() if whole else self._transactions.events
 
     def staked(self, participant: str) -> int:
-        """Return what is left of a participant's stake, token units; after a withdrawal, what was left then."""
+        """Return what is left of a participant's stake, token units; after it left or withdrew, what was left then."""
         if self.task.status != TaskStatus.COMPLETED:
-            self._stakes[participant] = self.task.member(participant).stake
+            member = self.task.member(participant)
+            self._stakes[participant] = member.stake if member.position else self._stake_at_leaving(participant)
         return self._stakes.get(participant, 0)
+
+    def _stake_at_leaving(self, participant: str) -> int:
+        left = (a for name, a in reversed(self.task.events()) if name == "ParticipantLeft")
+        return next((int(a["stake"]) for a in left if a["participant"] == participant), 0)
 
     def initialize(self, terms_cid: str, *, rounds: int, pool: int) -> None:
         """Fund the task with `pool` token units."""
-        self._count("initializeTask", self.task.initialize(terms_cid, rounds=rounds, pool=pool))
+        self._transactions.count("initializeTask", self.task.initialize(terms_cid, rounds=rounds, pool=pool))
 
     def extend(self, reward: int) -> None:
         """Fund one more round with `reward` token units."""
-        self._count("extendTask", self.task.extend(rounds=1, pool=reward))
+        self._transactions.count("extendTask", self.task.extend(rounds=1, pool=reward))
 
     def join(self, requests: Sequence[JoinRequest], on_refusal: OnRefusal) -> list[str]:
         """Bring wishes to join, ascending by address; return the addresses that are members now."""
         ordered = sorted(requests, key=lambda request: address_order(request.participant))
-        done = self._batched("join", ordered, self.task.join_for, on_refusal)
+        done = self._transactions.batched("join", ordered, self.task.join_for, on_refusal)
         if done and self.task.status == TaskStatus.OPEN:
             try:
-                self._count("start", self.task.start())
+                self._transactions.count("start", self.task.start())
             except ContractError as error:
                 log.warning("The task cannot start yet: %s", error)
         return [request.participant for request in done]
 
     def register_keys(self, keys: Keys, requests: Sequence[KeyRequest], on_refusal: OnRefusal) -> list[str]:
         """Bring participants' keys to a registry; return the addresses that were taken."""
-        done = self._batched("registerKey", requests, keys.register_for, on_refusal)
+        done = self._transactions.batched("registerKey", requests, keys.register_for, on_refusal)
         return [request.participant for request in done]
 
     def reputations(self, participants: Sequence[str], *, block: int | None = None) -> dict[str, int]:
@@ -170,19 +130,39 @@ class Relay:
             roster.take(name, arguments)
         return roster.excluded
 
-    def open_round(self, participants: Sequence[str], *, calibration: bytes = NO_HASH) -> None:
-        """Open the ledger's next round for the participants that contribute.
+    def memberships(self, participants: Sequence[str]) -> dict[str, Member]:
+        """Return the ledger's records of participants, by address; their position is 0 where they have left."""
+        return {participant: self.task.member(participant) for participant in participants}
+
+    def left(self, participants: Sequence[str]) -> set[str]:
+        """Return those of some former or present members that have left by themselves."""
+        return {one for one, member in self.memberships(participants).items() if member.position == 0}
+
+    def open_round(self, participants: Sequence[str], *, calibration: bytes = NO_HASH) -> set[str]:
+        """Open the ledger's next round for the participants that contribute, all of which must be active members.
 
         calibration: commitment to the calibration items
+        returns: those that are active members no more; where there are any, the round was not opened
         """
-        positions = sorted(self.task.member(participant).position for participant in participants)
-        self._count("nextRound", self.task.next_round(positions, calibration=calibration))
+        positions = {one: member.position for one, member in self.memberships(participants).items()}
+        if gone := {one for one, position in positions.items() if position == 0}:
+            return gone
+        try:
+            self._transactions.count("nextRound", self.task.next_round(sorted(positions.values()), calibration=calibration))
+        except ContractError as error:
+            if error.name != "NotActive":
+                raise
+            word, bits = int(error.arguments["word"]), int(error.arguments["positions"])
+            gone = {one for one, position in positions.items() if bits << 256 * word >> position - 1 & 1}
+            if not gone:
+                raise
+        return gone
 
     def commit(
         self, round_number: int, requests: Sequence[CommitRequest], on_refusal: OnRefusal
     ) -> list[str]:
         """Bring signed commitments; return the addresses that were taken."""
-        done = self._batched(
+        done = self._transactions.batched(
             "commit", requests, lambda batch: self.task.commit_for(round_number, batch), on_refusal
         )
         return [request.participant for request in done]
@@ -194,7 +174,7 @@ class Relay:
         opened = self.task.round(round_number)
         if opened.committed < opened.selected:
             self.ledger.chain.advance_past(opened.commit_deadline)
-        done = self._batched(
+        done = self._transactions.batched(
             "reveal", reveals, lambda batch: self.task.reveal(round_number, batch), on_refusal
         )
         return [request.participant for request in done]
@@ -204,7 +184,7 @@ class Relay:
         if not requests:
             return []
         self.await_reveals(round_number)
-        done = self._batched(
+        done = self._transactions.batched(
             "submitScore", requests, lambda batch: self.task.submit_score_for(round_number, batch), on_refusal
         )
         return [request.participant for request in done]
@@ -214,7 +194,7 @@ class Relay:
         if not requests:
             return []
         self.await_assessments(round_number)
-        done = self._batched(
+        done = self._transactions.batched(
             "attest", requests, lambda batch: self.task.attest_for(round_number, batch), on_refusal
         )
         return [request.participant for request in done]
@@ -248,7 +228,7 @@ class Relay:
         self.ledger.chain.advance_past(opened.reveal_deadline)
         if self.task.round(round_number).revealed == 0:
             return {}  # the contract slashes nobody where no reveal came
-        receipt = self._count("slashMissing", self.task.slash_missing(round_number, participants))
+        receipt = self._transactions.count("slashMissing", self.task.slash_missing(round_number, participants))
         return {
             arguments["participant"]: arguments["amount"]
             for name, arguments in self.task.events_of(receipt)
@@ -277,7 +257,7 @@ class Relay:
         assert self._randomness is not None
         if not self._randomness.is_requested(self.task.address, round_number):
             try:
-                self._count("request", self._randomness.request(self.task.address, round_number))
+                self._transactions.count("request", self._randomness.request(self.task.address, round_number))
             except ContractError as error:
                 if error.name != "AlreadyRequested":
                     log.warning("Round %d has no random word yet: %s", round_number, error)
@@ -290,7 +270,7 @@ class Relay:
         events = [(name, a) for name, a in self.task.events() if a.get("round") == round_number]
         reports = {a["participant"]: a["report"] for name, a in events if name == "ReportRevealed"}
         return [
-            Revealed(a["participant"], a["contentDigest"], reports[a["participant"]])
+            Revealed(a["participant"], a["contentDigest"], reports[a["participant"]], a["salt"])
             for name, a in events
             if name == "Revealed" and a["participant"] not in known and a["participant"] in reports
         ]
@@ -309,15 +289,11 @@ class Relay:
         if not self.is_sealed(round_number):
             self.void(round_number)
             return
-        if self._on_chain:
-            if calibration.items:
-                receipt = self.task.reveal_calibration(round_number, calibration.items, calibration.salt)
-                self._count("revealCalibration", receipt)
-            deadline = 0
-        else:
-            self._count("postScores", self.task.post_scores(round_number, result, salt=calibration.salt))
-            deadline = self.task.round(round_number).settle_deadline
-        self.pending.append(Posting(round_number, list(revealed), result, deadline))
+        self._settlement.post(round_number, revealed, result, calibration=calibration)
+
+    def settle(self, *, wait: bool) -> list[Payment]:
+        """Pay the results whose challenge window is over, or with `wait` all of them; return what was paid."""
+        return self._settlement.settle(wait=wait)
 
     def void(self, round_number: int) -> None:
         """Give a round up that cannot be paid, as soon as the contract allows it."""
@@ -326,146 +302,14 @@ class Relay:
         if opened.revealed > 0 and not self.is_sealed(round_number):
             deadline = opened.reveal_deadline + self._settings.assess_seconds + self._settings.seal_seconds
         self.ledger.chain.advance_past(deadline)
-        self._count("voidRound", self.task.void_round(round_number))
-
-    def settle(self, *, wait: bool) -> list[Payment]:
-        """Pay the results whose challenge window is over, or with `wait` all of them; return what was paid.
-
-        A posting that somebody challenged is defended, and a round that is settled on chain is settled: the reports are
-        published and the contract computes the scores.
-        """
-        payments: list[Payment] = []
-        left: list[Posting] = []
-        for posting in self.pending:
-            status = self.task.round(posting.round_number).status
-            if status == RoundStatus.POSTED:
-                if wait:
-                    self.ledger.chain.advance_past(posting.deadline)
-                elif self.ledger.chain.now() <= posting.deadline:
-                    left.append(posting)
-                    continue
-                status = self.task.round(posting.round_number).status
-            try:
-                if status == RoundStatus.POSTED:
-                    self._count(
-                        "distributeRewards", self.task.distribute_rewards(posting.round_number, posting.result)
-                    )
-                elif status == RoundStatus.CHALLENGED:
-                    log.warning("The scores of round %d were challenged; publishing the reports", posting.round_number)
-                    self._compute(posting, posting.result)
-                elif status == RoundStatus.OPEN and self._on_chain:
-                    listed = Result(
-                        participants=posting.result.participants, scores=(), qualities=(),
-                        calibration=posting.result.calibration,
-                    )
-                    self._compute(posting, listed)
-            except ContractError as error:
-                log.warning("Round %d is not paid yet: %s", posting.round_number, error)
-            if self.task.round(posting.round_number).status not in (RoundStatus.PAID, RoundStatus.VOID):
-                left.append(posting)
-                continue
-            paid = self._payments(posting.round_number)
-            payments.extend(paid)
-            if paid and self.registry is not None:
-                self._unrecorded.append((posting.round_number, paid))
-        self.pending = left
-        self._record()
-        return payments
-
-    def _record(self) -> None:
-        """Enter the paid rounds in the registry of reputations, in order; what is refused is tried again later."""
-        while self._unrecorded:
-            round_number, paid = self._unrecorded[0]
-            ordered = sorted(paid, key=lambda one: address_order(one.participant))
-            result = Result(
-                participants=tuple(one.participant for one in ordered),
-                scores=tuple(one.score for one in ordered),
-                qualities=tuple(one.quality for one in ordered),
-            )
-            try:
-                while self.task.round(round_number).recorded < len(ordered):
-                    self._count("recordReputation", self.task.record_reputation(round_number, result, count=BATCH))
-            except ContractError as error:
-                log.warning("Round %d is not entered in the registry of reputations yet: %s", round_number, error)
-                return
-            self._unrecorded.pop(0)
-
-    def _compute(self, posting: Posting, listed: Result) -> None:
-        """Publish the reports that a round's scores rest on, and let the contract compute them, step by step."""
-        for one in posting.revealed:
-            try:
-                self._count(
-                    "publishReport",
-                    self.task.publish_report(
-                        posting.round_number, one.participant, one.content_digest, one.report
-                    ),
-                )
-            except ContractError as error:
-                if error.name != "AlreadyPublished":
-                    raise
-        if self.averaging is not None:
-            reports = {one.participant: one.report for one in posting.revealed}
-            self.averaging.compute(posting.round_number, listed.participants, reports, self._count)
-        for receipt in self.task.compute_scores(posting.round_number, listed, work=WORK):
-            self._count("computeScores", receipt)
-
-    def _payments(self, round_number: int) -> list[Payment]:
-        """Return a round's receipts, from this relay's own transactions or, where somebody else paid, from the ledger."""
-        for events in (self._events, self.task.events()):
-            found = [
-                Payment(a["round"], a["participant"], a["score"], a["quality"], a["payout"], a["slashed"])
-                for name, a in events
-                if name == "Receipt" and a["round"] == round_number
-            ]
-            if found:
-                return found
-        return []
+        self._transactions.count("voidRound", self.task.void_round(round_number))
 
     def close(self) -> None:
         """Complete the task and send everybody what is theirs."""
         for participant in self.task.members():
             self.staked(participant)
         if self.task.status in (TaskStatus.OPEN, TaskStatus.RUNNING):
-            self._count("completeTask", self.task.complete())
+            self._transactions.count("completeTask", self.task.complete())
         owners = [*sorted(self.task.members(), key=address_order), self.task.requester]
         for start in range(0, len(owners), BATCH):
-            self._count("withdraw", self.task.withdraw(owners[start : start + BATCH]))
-
-    def _batched(
-        self,
-        operation: str,
-        items: Sequence[Item],
-        send: Callable[[Sequence[Item]], Receipt],
-        on_refusal: OnRefusal,
-    ) -> list[Item]:
-        done: list[Item] = []
-        for start in range(0, len(items), BATCH):
-            batch = items[start : start + BATCH]
-            try:
-                self._count(operation, send(batch))
-                done.extend(batch)
-            except ContractError as batch_error:
-                if len(batch) == 1:
-                    on_refusal(_participant(batch[0]), str(batch_error))
-                    continue
-                for item in batch:
-                    try:
-                        self._count(operation, send([item]))
-                        done.append(item)
-                    except ContractError as error:
-                        on_refusal(_participant(item), str(error))
-        return done
-
-    def _count(self, operation: str, receipt: Receipt) -> Receipt:
-        self._gas[operation] += receipt.gas_used
-        self._events.extend(self.task.events_of(receipt))
-        return receipt
-
-
-def address_order(address: str) -> int:
-    """Return an address as the number that the contract sorts by."""
-    return int(address, 16)
-
-
-def _participant(item: Any) -> str:
-    return str(item.participant)
+            self._transactions.count("withdraw", self.task.withdraw(owners[start : start + BATCH]))

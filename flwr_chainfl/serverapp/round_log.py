@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ from typing import Any
 from flwr.app import Message
 
 from flwr_chainfl.messages import only_metrics, payload_bytes
+
+log = logging.getLogger("flwr")
 
 _LONGEST = 1e6
 
@@ -87,6 +90,12 @@ class RoundLog:
     def event(self, kind: str, node: int | None, detail: str, address: str | None = None) -> None:
         """Note something that did not go as it should."""
         self.events.append({"kind": kind, "node": None if node is None else str(node), "address": address, "detail": detail})
+
+    def left(self, node: int | None, address: str) -> None:
+        """Note a member that takes no part since the ledger has it as an active member no more."""
+        reason = "it left the task by itself, or was excluded; it takes part again once it has joined again on the ledger"
+        log.warning("%s is not selected: %s", address, reason)
+        self.event("left", node, reason, address)
 
     def reasons(self) -> set[str]:
         """Return the details of the round's events, each once."""

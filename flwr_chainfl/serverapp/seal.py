@@ -9,12 +9,12 @@ from typing import Any
 from flwr.app import ConfigRecord, Message, RecordDict
 
 from flwr_chainfl.consensus import Standing
-from flwr_chainfl.crypto import Domain, Signature, TypedData
-from flwr_chainfl.errors import ReportError, SealError
-from flwr_chainfl.ledger import ScoreRequest, SealRequest
-from flwr_chainfl.messages import REPLY_RECORD, TYPE_SEAL, RoundTerms, SealTerms, write_terms
+from flwr_chainfl.crypto import Signature, TypedData
+from flwr_chainfl.errors import SealError
+from flwr_chainfl.ledger import ScoreRequest, SealRequest, task_domain
+from flwr_chainfl.messages import TYPE_SEAL, RoundTerms, SealTerms, write_terms
 from flwr_chainfl.scoring import ProxyVote
-from flwr_chainfl.serverapp.contribution import Contribution, check_signed, read_field
+from flwr_chainfl.serverapp.contribution import Contribution, check_signed, read_field, read_record
 
 
 def seal_terms(
@@ -63,9 +63,7 @@ def read_attestation(reply: Message, terms: RoundTerms, miner: str) -> SealReque
 
     Raises ReportError for a missing or mistyped field, SealError for another round, SignatureError when another key signed.
     """
-    record = reply.content.config_records.get(REPLY_RECORD)
-    if record is None:
-        raise ReportError(f"the reply carries no {REPLY_RECORD!r} record; use ChainClientApp on the client")
+    record = read_record(reply)
     if (sealed := read_field(record, "round", int)) != terms.round_number:
         raise SealError(f"the attestation is of round {sealed}, not {terms.round_number}; attest the round that was asked for")
     if (address := read_field(record, "address", str)) != miner:
@@ -79,6 +77,6 @@ def read_attestation(reply: Message, terms: RoundTerms, miner: str) -> SealReque
         signature=Signature.from_bytes(read_field(record, "signature", bytes)),
     )
     statement = {"participant": miner, "round": terms.round_number, "aggregate": aggregate}
-    domain = Domain(name="FederatedTask", version="1", chain_id=terms.chain_id, contract=terms.task)
+    domain = task_domain(terms.chain_id, terms.task)
     check_signed(TypedData(domain=domain, primary="Seal", message=statement), request.signature, miner)
     return request

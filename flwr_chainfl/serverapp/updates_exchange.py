@@ -20,7 +20,7 @@ from flwr_chainfl.serverapp.contribution import Contribution
 from flwr_chainfl.serverapp.exchange import Aggregate
 from flwr_chainfl.serverapp.weights_exchange import Weights, only_weights, without_protocol
 from flwr_chainfl.storage import Store
-from flwr_chainfl.updates import Updates, fitting_step
+from flwr_chainfl.updates import Updates, first_step, fitting_step
 from flwr_chainfl.weights import pack_weights
 
 
@@ -36,14 +36,16 @@ class AveragedUpdates(Weights):
     inner : Strategy, optional
         Samples the nodes and averages the metrics; with a sketch (`Updates(projection=…)`), it aggregates the weights as
         well. Default: ``FedAvg()``.
-    step : float
-        What an integer of 1 stands for in the first round. Later it follows the largest change of the last round.
+    step : float, optional
+        What an integer of 1 stands for in the first round. Later it follows the largest change of the last round. Default:
+        `first_step`.
     """
 
     mismatch_hint = "; it may have used another step than the round's, or other samples than it replied"
 
-    def __init__(self, updates: Updates, scorer: Alignment, *, inner: Strategy | None = None, step: float = 2.0**-12) -> None:
+    def __init__(self, updates: Updates, scorer: Alignment, *, inner: Strategy | None = None, step: float | None = None) -> None:
         super().__init__(inner, keep_content=True)
+        step = step if step is not None else first_step(updates.bits)
         if not np.isfinite(step) or step <= 0:
             raise ConfigError(f"the step is {step}; a positive number is needed")
         if updates.averages and type(self.flower).aggregate_train is not FedAvg.aggregate_train:
@@ -54,6 +56,8 @@ class AveragedUpdates(Weights):
         self.updates = updates
         self._scorer = scorer
         self.step = step
+        self._carry = b""
+        self._carry_step = 0.0
 
     @property
     def report_kind(self) -> str:
@@ -69,7 +73,8 @@ class AveragedUpdates(Weights):
         return UpdateTerms(
             update_step=self.step, update_bits=self.updates.bits, update_unit=self._scorer.unit,
             update_names="\n".join(self.updates.names), update_projection=self.updates.projection,
-            update_seed=self.updates.seed,
+            update_seed=self.updates.seed, update_feedback=self.updates.feeds_back, update_carry=self._carry,
+            update_carry_step=self._carry_step,
         )
 
     def begin_round(self, arrays: ArrayRecord) -> None:
@@ -112,7 +117,7 @@ class AveragedUpdates(Weights):
         """Move the model by the vectors' average; a sketch's model is the inner strategy's."""
         assert self._store is not None
         reference = self._store.put(pack_weights(self._global))
-        largest = max(self._largest(contribution) for contribution in accepted)
+        largest = _usual([self._largest(contribution) for contribution in accepted])
         if not self.updates.averages:
             found = super().aggregate(server_round, accepted, standing)
             self._fit(largest)
@@ -120,6 +125,8 @@ class AveragedUpdates(Weights):
         if standing.contributions:
             raise ConfigError("the contract averages by samples; leave weighting out")
         moved = self.candidate(accepted)
+        if self.updates.feeds_back:
+            self._keep_remainder(accepted)
         self._fit(largest)
         flower = self.flower
         assert isinstance(flower, FedAvg)
@@ -136,7 +143,22 @@ class AveragedUpdates(Weights):
         lanes = unpack(contribution.evidence, parameters=self._scorer.parameters, bits=self.updates.bits)
         return float(np.abs(lanes).max(initial=0)) * self.step
 
+    def _keep_remainder(self, accepted: Sequence[Contribution]) -> None:
+        """Keep what the average lost for the next round's clients, in 256 parts of this round's step."""
+        remainder = self._scorer.remainder([c.report for c in accepted], [c.samples for c in accepted])
+        if remainder is not None:
+            self._carry = np.minimum((remainder + 128) >> 8, 127).astype(np.int8).tobytes()
+            self._carry_step = self.step / 256
+
     def _fit(self, largest: float) -> None:
         """Fit the next round's step to this round's changes; where the range was used up, it grows at once."""
         if self.updates.averages and largest > 0:
             self.step = fitting_step(largest, bits=self.updates.bits)
+
+
+def _usual(largest: Sequence[float]) -> float:
+    """Return the largest change of all, or four times the median of each one's, if that is less.
+
+    Whoever fills the range in every round would otherwise double the step each time, until the others' updates are all zeros.
+    """
+    return min(max(largest), 4 * float(np.median(largest)))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from flwr_chainfl.ledger import address_order
 from flwr_chainfl.messages import TYPE_VOTE
 from flwr_chainfl.roles import Role
 
@@ -44,4 +45,4 @@ class ValidatorVotes:
     def assessors(self, workers: Sequence[str], roles: Mapping[str, Any]) -> list[str]:
         """Return the drawn validators, in the order of addresses."""
         drawn = [participant for participant, role in roles.items() if role == Role.VALIDATOR]
-        return sorted(drawn, key=lambda participant: int(participant, 16))
+        return sorted(drawn, key=address_order)

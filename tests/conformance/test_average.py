@@ -117,9 +117,9 @@ def test_units_that_are_missing_twice_out_of_order_or_of_another_vector_are_refu
 
     def bring(state: Any, run: bytes, first: int, span: int, parts: list[bytes], proofs_of: list[VectorTree]) -> Any:
         proofs = [sibling for tree in proofs_of for sibling in tree.proof(first, span)]
-        return average._send("accumulate", state, run, first, span, b"".join(parts), proofs)
+        return average._contract.send("accumulate", state, run, first, span, b"".join(parts), proofs)
 
-    run, state = average._state_of(average._send("begin", dispute.set.as_tuple(), True))
+    run, state = average._state_of(average._contract.send("begin", dispute.set.as_tuple(), True))
     whole = [tree.part(0, 2) for tree in trees]
     for first, span, parts, name in (
         (2, 2, [tree.part(2, 2) for tree in trees], "UnitOutOfOrder"),
@@ -135,15 +135,25 @@ def test_units_that_are_missing_twice_out_of_order_or_of_another_vector_are_refu
     with pytest.raises(ContractError, match="UnitOutOfOrder"):
         bring(after, run, 0, 2, whole, trees)
     with pytest.raises(ContractError, match="AlreadyBegun"):
-        average._send("begin", dispute.set.as_tuple(), True)
+        average._contract.send("begin", dispute.set.as_tuple(), True)
     with pytest.raises(ContractError, match="NotComputed"):
         average.aggregate(average.key(dispute.set))
     stranger = VectorSet(seed=dispute.set.seed, reports=[b"x", VectorReport(SAMPLES + 1, 0.5, bytes(32)).pack()], declared=[SAMPLES] * 2)
     with pytest.raises(ContractError, match="NobodyToAverage"):
-        average._send("begin", stranger.as_tuple(), True)
+        average._contract.send("begin", stranger.as_tuple(), True)
     average.compute(dispute.set, {tree.root: tree for tree in trees})
     with pytest.raises(ContractError, match="AlreadyComputed"):
-        average._send("begin", dispute.set.as_tuple(), False)
+        average._contract.send("begin", dispute.set.as_tuple(), False)
+
+
+def test_a_part_that_is_longer_than_the_vectors_cannot_be_claimed_since_nobody_could_refute_it(ledger: Ledger) -> None:
+    dispute = Dispute(ledger)
+    dispute.post(dispute.true.scores)
+    whole = claimed_parts(dispute.trees, [10, 11, 12], bits=16, span=8)
+    for span in (0, 3, 16):
+        with pytest.raises(ContractError, match=f"SpanOutOfRange.*span {span}, maximum 8"):
+            dispute.as_challenger().claim(dispute.task.address, 1, dispute.set, span, whole)
+    dispute.as_challenger().claim(dispute.task.address, 1, dispute.set, 8, whole)
 
 
 def test_only_who_has_a_bond_at_stake_claims_and_only_in_a_dispute(ledger: Ledger) -> None:

@@ -1,6 +1,9 @@
 from dataclasses import replace
 
+import pytest
+
 from flwr_chainfl.crypto import Wallet
+from flwr_chainfl.errors import ParticipationError
 from flwr_chainfl.fixedpoint import WAD
 from flwr_chainfl.ledger import Ledger, RoundStatus, TaskStatus
 from flwr_chainfl.rewards import split
@@ -114,6 +117,9 @@ def test_a_round_is_for_the_selected_positions(ledger: Ledger) -> None:
     federation = Federation(ledger).open()
     federation.task.join_for(federation.join_request(wallet) for wallet in federation.wallets)
     federation.task.start()
+    for wrong, named in (([0, 1], "position 0"), ([], "no position")):
+        with pytest.raises(ParticipationError, match=named):
+            federation.task.next_round(wrong)
     federation.task.next_round([1, 3])
     assert federation.task.round(1).selected == 2
 
@@ -136,7 +142,8 @@ def test_events_tell_the_history_in_order(ledger: Ledger) -> None:
     receipts = [arguments for name, arguments in events if name == "Receipt"]
     assert [receipt["participant"] for receipt in receipts] == federation.addresses
     assert receipts[0]["formula"].rstrip(b"\0") == b"PeerTruthSerum/1"
-    assert receipts[0]["payloadHash"] == federation.task.submission(1, federation.addresses[0])
+    wallet = federation.wallets[0]
+    assert receipts[0]["commitment"] == federation.commitment(wallet, 1, reports[wallet.address])
 
 
 def test_a_receipt_carries_the_events_of_its_transaction_only(ledger: Ledger) -> None:

@@ -92,7 +92,7 @@ class AnybodyDoesAnything(RuleBasedStateMachine):
         reports = {
             address: report
             for address, report in sorted(self.committed.get(number, {}).items(), key=lambda item: item[0].lower())
-            if self.task.member(address).revealed_round == number
+            if self.task.has_revealed(number, address)
         }
         scores = self.federation.scores(reports)
         if scores:

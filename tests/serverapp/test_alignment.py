@@ -86,13 +86,16 @@ def test_the_contract_averages_what_the_model_moves_by_and_pays_by_it(tmp_path: 
     assert lanes == pack(sums.average, bits=16)
 
 
-def test_settlement_by_posting_pays_what_settlement_on_chain_pays(tmp_path: Path) -> None:
+def test_settlement_by_posting_pays_what_settlement_on_chain_pays_and_each_costs_what_was_estimated(tmp_path: Path) -> None:
     earned = []
     for settlement in ("optimistic", "onchain"):
         strategy = strategy_of(tmp_path / settlement, 3, settlement=settlement)
         start(strategy, federation(3))
-        earned.append(paid(record_of(strategy)))
+        record = record_of(strategy)
+        earned.append(paid(record))
         assert audit(strategy.run_directory) == []
+        used = sum(sum(one["gas"].values()) for one in record["rounds"])
+        assert strategy.estimate.total == pytest.approx(used, rel=0.05)
     assert earned[0] == earned[1]
 
 
@@ -149,6 +152,28 @@ def test_a_subset_or_a_sketch_of_the_update_is_enough_to_score(tmp_path: Path, u
     assert moved == (set(updates.names) or set(before))
     assert audit(strategy.run_directory) == []
     assert min(paid(record_of(strategy)).values()) > 0
+
+
+def test_feedback_brings_the_model_of_8_bits_closer_to_the_exact_average(tmp_path: Path) -> None:
+    def moving(client: int) -> Any:
+        def move(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+            return before + 0.01 * np.sin((client + 1) * np.arange(before.size)).reshape(before.shape)
+
+        return changed(move)
+
+    rounds, start_model = 4, initial()
+    distances = {}
+    for feedback in (False, True):
+        strategy = strategy_of(tmp_path / str(feedback), 3, num_rounds=rounds, updates=Updates(bits=8, feedback=feedback))
+        result = start(strategy, federation(3, intercepts={client: moving(client) for client in range(3)}), rounds=rounds)
+        total = 0.0
+        for name, array in result.arrays.items():
+            mean = np.mean([np.sin((client + 1) * np.arange(array.numpy().size)) for client in range(3)], axis=0)
+            exact = start_model[name].numpy() + rounds * 0.01 * mean.reshape(array.numpy().shape)
+            total += float(((array.numpy() - exact) ** 2).sum())
+        distances[feedback] = total
+        assert audit(strategy.run_directory) == []
+    assert distances[True] < 0.1 * distances[False]
 
 
 def test_updates_that_are_not_finite_or_were_committed_to_otherwise_end_the_round_for_their_client(tmp_path: Path) -> None:

@@ -485,7 +485,7 @@ def test_a_member_that_acts_on_the_ledger_by_itself_does_not_stop_the_run(tmp_pa
     def direct(self, number, participants):
         state = grid.nodes[1002].context.state["chainfl"]
         wallet = Wallet.derived(3, "participant 2")
-        if reveals and self.task.submission(number, wallet.address) != bytes(32):
+        if reveals and self.task.member(wallet.address).committed_round == number:
             stored = grid.nodes[1002].context.state["chainfl.report"]["report"]
             labels = hard_labels(LabelFormat(60, 10, 8).unpack(stored)).tobytes()
             self.task.reveal_report(number, wallet.address, digest(address(stored)), labels, state["salt"])
