@@ -162,12 +162,16 @@ class UpdateTerms:
 
 @dataclass(frozen=True, kw_only=True)
 class DecoderTerms:
-    """How a client is to train its conditional VAE, before the first round.
+    """How a client is to train its conditional VAE, before the first round, and for which task it signs the decoder.
 
+    chain_id, task: of the ledger and the task, a checksummed address; simulated: whether throw-away accounts are allowed
     classes: K; latent: size of the latent vector; epochs, learning_rate, batch_size: of training; epsilon: of the
     histogram's noise, 0 for none; seed: −1 where runs need not repeat
     """
 
+    chain_id: int
+    task: str
+    simulated: bool
     classes: int
     latent: int
     epochs: int

@@ -18,7 +18,7 @@ from flwr.app import ConfigRecord, Message, MetricRecord, RecordDict
 from examples.benchmarks.models import make_model
 from flwr_chainfl import FolderStore, SoftLabels
 from flwr_chainfl.consensus import Standing
-from flwr_chainfl.crypto import Signature
+from flwr_chainfl.crypto import Domain, Signature
 from flwr_chainfl.labels import LabelFormat
 from flwr_chainfl.ledger import CommitRequest, JoinRequest
 from flwr_chainfl.serverapp.contribution import Contribution
@@ -55,7 +55,10 @@ def peak_mib(participants: int, tasks: int, bits: int, consensus: str) -> tuple[
         )  # fmt: skip
         store = FolderStore(Path(folder))
         grid = cast("object", None)
-        exchange.open(Surroundings(grid, store, Path(folder), seed=1, timeout=1.0))  # type: ignore[arg-type]
+        domain = Domain(name="FederatedTask", version="1", chain_id=1)
+        exchange.open(
+            Surroundings(grid, store, Path(folder), seed=1, timeout=1.0, domain=domain, simulated=True)  # type: ignore[arg-type]
+        )
         began = time.perf_counter()
         tracemalloc.start()
         accepted = []

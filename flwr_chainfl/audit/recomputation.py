@@ -8,6 +8,7 @@ from pathlib import Path
 from flwr_chainfl.audit.aggregate import AggregateAudit
 from flwr_chainfl.audit.audited_run import AuditedRun, Entry
 from flwr_chainfl.audit.contents import compare_readers, compare_report, compare_signals
+from flwr_chainfl.audit.decoders import compare_decoders
 from flwr_chainfl.audit.difference import Difference, differ
 from flwr_chainfl.audit.pay import PayAudit
 from flwr_chainfl.audit.roles import compare_roles
@@ -63,6 +64,7 @@ class _Recomputation:
     def differences(self) -> Iterator[Difference]:
         """Yield all differences."""
         yield from compare_terms(self._run)
+        yield from compare_decoders(self._run)
         by_number = {entry["ledger_round"]: entry for entry in self._run.record["rounds"] if entry["ledger_round"]}
         for number in sorted(set(by_number) | set(self._rounds)):
             where = f"round {number}"

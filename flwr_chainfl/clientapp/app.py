@@ -135,7 +135,8 @@ class ChainClientApp(ClientApp):
         if message.metadata.message_type == TYPE_DECODER and len(configs) == 1:
             wanted = read_terms(DecoderTerms, configs[0][1])
             if wanted is not None:
-                return Message(train_decoder(self._private_data, context, wanted), reply_to=message)
+                wallet = self._wallet(context, wanted)
+                return Message(train_decoder(self._private_data, context, wanted, wallet), reply_to=message)
         terms = read_terms(RoundTerms, configs[0][1]) if len(configs) == 1 else None
         if terms is None:
             return super().__call__(message, context)
@@ -274,7 +275,7 @@ class ChainClientApp(ClientApp):
             return b""
         return read_invitation(context.node_config[INVITATION_KEY])
 
-    def _wallet(self, context: Context, terms: RoundTerms) -> Wallet:
+    def _wallet(self, context: Context, terms: RoundTerms | DecoderTerms) -> Wallet:
         path = context.node_config.get(KEYSTORE_KEY)
         if path is None:
             if not terms.simulated:

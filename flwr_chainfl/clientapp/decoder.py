@@ -1,4 +1,4 @@
-"""Train a conditional VAE on the client's own data, and hand out its decoder and the class histogram."""
+"""Train a conditional VAE on the client's own data, and hand out its decoder and the class histogram, signed."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import numpy as np
 from flwr.app import ConfigRecord, Context, RecordDict
 from numpy.typing import NDArray
 
+from flwr_chainfl.crypto import Domain, Wallet, decoder_statement
 from flwr_chainfl.errors import ConfigError
 from flwr_chainfl.labels import class_histogram, laplace_histogram
 from flwr_chainfl.messages import REPLY_RECORD, DecoderTerms
+from flwr_chainfl.storage import address, digest
 
 log = logging.getLogger("flwr")
 
@@ -21,8 +23,12 @@ PrivateData = Callable[[Context], tuple[NDArray[np.float32], NDArray[np.int64]]]
 """Returns a client's own inputs, float32 from 0 to 1, and their labels."""
 
 
-def train_decoder(private_data: PrivateData | None, context: Context, terms: DecoderTerms) -> RecordDict:
+def train_decoder(
+    private_data: PrivateData | None, context: Context, terms: DecoderTerms, wallet: Wallet
+) -> RecordDict:
     """Return a decoder that was trained on the client's data, and its class histogram, with noise where asked for.
+
+    Both are signed for the task, so that whoever carries them cannot put others in their place.
 
     The decoder draws inputs like the client's own. It is no anonymisation: with few samples of a class, what it draws
     may come close to them.
@@ -59,7 +65,21 @@ def train_decoder(private_data: PrivateData | None, context: Context, terms: Dec
     if terms.epsilon > 0:
         # Never from the run's seed: whoever knows it could take the noise away again.
         counts = laplace_histogram(counts, epsilon=terms.epsilon, generator=np.random.default_rng())
-    record = ConfigRecord({"decoder": distillation.pack_decoder(model), "histogram": [int(c) for c in counts]})
+    decoder, histogram = distillation.pack_decoder(model), [int(c) for c in counts]
+    statement = decoder_statement(
+        Domain(name="FederatedTask", version="1", chain_id=terms.chain_id, contract=terms.task),
+        participant=wallet.address,
+        decoder=digest(address(decoder)),
+        histogram=histogram,
+    )
+    record = ConfigRecord(
+        {
+            "address": wallet.address,
+            "decoder": decoder,
+            "histogram": histogram,
+            "signature": wallet.sign(statement).to_bytes(),
+        }
+    )
     return RecordDict({REPLY_RECORD: record})
 
 

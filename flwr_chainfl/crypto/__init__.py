@@ -12,7 +12,7 @@ from flwr_chainfl.crypto.envelope import (
 )
 from flwr_chainfl.crypto.key_file import PASSWORD_VARIABLE
 from flwr_chainfl.crypto.randomness import round_seed, salts_entropy
-from flwr_chainfl.crypto.typed_data import Domain, Signature, TypedData, recover
+from flwr_chainfl.crypto.typed_data import Domain, Signature, TypedData, decoder_statement, recover
 from flwr_chainfl.crypto.vector_tree import VectorTree, unit_chain, vector_root
 from flwr_chainfl.crypto.wallet import Wallet
 
@@ -29,6 +29,7 @@ __all__ = [
     "Wallet",
     "calibration_commitment",
     "commitment",
+    "decoder_statement",
     "envelope_readers",
     "keccak256",
     "payload_hash",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +53,11 @@ _TYPES: dict[str, list[dict[str, str]]] = {
         {"name": "participant", "type": "address"},
         {"name": "keyId", "type": "bytes32"},
     ],
+    "Decoder": [
+        {"name": "participant", "type": "address"},
+        {"name": "decoder", "type": "bytes32"},
+        {"name": "histogram", "type": "uint256[]"},
+    ],
     "NodeBinding": [
         {"name": "participant", "type": "address"},
         {"name": "node", "type": "uint64"},
@@ -85,7 +90,7 @@ class Domain:
 class TypedData:
     """One statement that can be signed.
 
-    primary: ``Join``, ``Commit``, ``Score``, ``Seal``, ``Key``, ``Permit``, ``Invitation`` or ``NodeBinding``
+    primary: ``Join``, ``Commit``, ``Score``, ``Seal``, ``Key``, ``Permit``, ``Invitation``, ``Decoder`` or ``NodeBinding``
     """
 
     domain: Domain
@@ -97,6 +102,18 @@ class TypedData:
         return encode_typed_data(
             self.domain.as_dict(), {self.primary: _TYPES[self.primary]}, dict(self.message)
         )
+
+
+def decoder_statement(domain: Domain, *, participant: str, decoder: bytes, histogram: Sequence[int]) -> TypedData:
+    """Return what a participant signs of the decoder that it publishes: that it and the histogram are its own.
+
+    domain: of the task; participant: checksummed address; decoder: 32 bytes, the digest in its content address; histogram:
+    samples of each class, 0 or more
+
+    Source: docs/protocols/soft-label.md, "Public set".
+    """
+    message = {"participant": participant, "decoder": decoder, "histogram": list(histogram)}
+    return TypedData(domain=domain, primary="Decoder", message=message)
 
 
 @dataclass(frozen=True)

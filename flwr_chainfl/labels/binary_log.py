@@ -43,8 +43,7 @@ def power_of_minus(logs: NDArray[np.int64]) -> NDArray[np.int32]:
     >>> power_of_minus(np.array([0, LOG_UNIT, LOG_UNIT // 2, 30 * LOG_UNIT])).tolist()
     [65536, 32768, 46340, 0]
     """
-    table = _powers()
-    powers: NDArray[np.int32] = table[np.minimum(logs, len(table) - 1)]
+    powers: NDArray[np.int32] = np.take(_powers(), logs, mode="clip")
     return powers
 
 

@@ -14,16 +14,16 @@ from flwr_chainfl.errors import ConfigError
 from flwr_chainfl.fixedpoint import WAD
 from flwr_chainfl.labels.binary_log import log2, power_of_minus
 from flwr_chainfl.labels.qualities import Aggregation, State, consensus_weights, select_rows
-from flwr_chainfl.labels.votes import MICRO, tally, validate_reports, winners
+from flwr_chainfl.labels.symbols import SHARE_UNIT, Symbols
+from flwr_chainfl.labels.votes import MICRO, NO_REPORT, validate_reports, winners
 
-COUNT_UNIT = 1 << 10
+COUNT_UNIT = SHARE_UNIT
 """One label, as the unit of counts and of posterior probabilities."""
 
 _FINE = 1 << 10  # of a count, in a row of probabilities
 _COARSE = 1 << 6  # counts in a quantity that is squared
 _MARGINAL_LABELS = 3
 _MOST_COIN_LABELS = 10_000
-_SYMBOLS = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,21 +68,22 @@ def confusion(
     if passes < 1:
         raise ConfigError(f"passes is {passes}; it must be 1 or more")
     before = _remembered(state, len(reports), classes)
-    symbols = _Symbols(reports, classes)
-    votes = tally(reports, classes=classes)
-    reported = votes.any(axis=1, keepdims=True)
-    posterior = _shares(np.where(reported, votes, 1).astype(np.int32))
-    for _ in range(passes):
+    symbols = Symbols(reports, classes=classes)
+    votes = symbols.votes()
+    reported = votes.any(axis=0)
+    posterior = _shares(np.where(reported, votes, 1.0))
+    for step in range(passes):
         counts = before + symbols.count(posterior)
-        likelihood = symbols.add_up(_log_rows(counts))
-        posterior, known = _posterior(likelihood), posterior
-        if np.array_equal(posterior, known):
-            break  # further passes would change nothing
+        costs = symbols.add_up(_costs(counts))
+        if step + 1 < passes:
+            posterior, known = _posterior(costs), posterior
+            if np.array_equal(posterior, known):
+                break  # further passes would change nothing
     right = np.trace(counts, axis1=1, axis2=2).tolist()
     total = counts.sum(axis=(1, 2)).tolist()
     qualities = [r * WAD // t if t else 0 for r, t in zip(right, total, strict=True)]
     return Aggregation(
-        labels=winners(likelihood, candidates=np.broadcast_to(reported, votes.shape)),
+        labels=np.where(reported, winners(-costs.T), np.uint8(NO_REPORT)),
         qualities=qualities,
         weights=consensus_weights(qualities, classes=classes),
         state=Confusion(counts),
@@ -136,48 +137,65 @@ def _remembered(state: State | None, participants: int, classes: int) -> NDArray
     return state.counts * 9 // 10
 
 
-def _shares(parts: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Return each row's shares of its sum, which is above 0, in 1/`COUNT_UNIT`, rounded to the nearest."""
-    total = parts.sum(axis=1, keepdims=True, dtype=np.int32)
-    shares: NDArray[np.int32] = (2 * COUNT_UNIT * parts + total) // (2 * total)
-    return shares
+def _shares(parts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return each column's shares of its sum in 1/`COUNT_UNIT`, rounded to whole numbers, halves up.
+
+    parts: whole, 0 or more, their sum from 1 to 2²⁴; they are overwritten
+    """
+    # A share and the next half differ by 2⁻²⁵ or not at all, floating point errs by 2⁻⁴² at most: exact.
+    parts *= COUNT_UNIT / parts.sum(axis=0)
+    parts += 0.5 + 2**-30
+    return np.floor(parts, out=parts)
 
 
-def _posterior(likelihood: NDArray[np.int64]) -> NDArray[np.int32]:
-    return _shares(power_of_minus(likelihood.max(axis=1, keepdims=True) - likelihood))
+def _posterior(costs: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the probabilities of the classes, whole (classes, tasks), in 1/`COUNT_UNIT`."""
+    return _shares(power_of_minus(costs - costs.min(axis=0)).astype(np.float64))
 
 
-def _log_rows(counts: NDArray[np.int64]) -> NDArray[np.int32]:
-    """Return the logarithms of the smoothed rows: how probable each report is where each class is right.
+def _costs(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how improbable each report is where each class is right, by the smoothed rows, less the least.
 
     counts: int64 (participants, classes, classes), right, reported; in 1/`COUNT_UNIT`
-    returns: int32 (participants, classes, classes), reported, right; in 1/`LOG_UNIT`
+    returns: int64 (participants, classes, classes), right, reported; minus logarithms in 1/`LOG_UNIT`, 0 for the class under
+        which a report is the most probable
     """
     participants, classes, _ = counts.shape
-    logs = np.empty((participants, classes, classes), dtype=np.int32)
-    at_once = max(1, (1 << 20) // (classes * classes))
+    costs = np.empty((participants, classes, classes), dtype=np.int64)
+    at_once = max(1, (1 << 16) // (classes * classes))
     for start in range(0, participants, at_once):
         some = slice(start, start + at_once)
-        smoothed = _smoothed(counts[some])
-        rows = log2(smoothed) - log2(smoothed.sum(axis=2, keepdims=True))
-        logs[some] = rows.transpose(0, 2, 1)
-    return logs
+        logs = log2(_smoothed(counts[some]))
+        rows = logs[:, :, classes:] - logs[:, :, :classes]
+        np.subtract(rows, rows.min(axis=1, keepdims=True), out=costs[some])
+    return costs
 
 
 def _smoothed(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Add to each row what is believed of the participant as a whole; in 1/(`COUNT_UNIT` · `_FINE`), at least 1."""
-    classes = counts.shape[1]
+    """Add to each row what is believed of the participant as a whole; in 1/(`COUNT_UNIT` · `_FINE`), at least 1.
+
+    returns: int64 (participants, classes, classes + 1), the last column being the row's sum
+    """
+    participants, classes, _ = counts.shape
     label = COUNT_UNIT * _FINE
-    given = counts.sum(axis=1) + COUNT_UNIT // 2
-    marginal = _MARGINAL_LABELS * label * given // given.sum(axis=1, keepdims=True)
-    right = np.trace(counts, axis1=1, axis2=2) // _COARSE + COUNT_UNIT // _COARSE
-    total = counts.sum(axis=(1, 2)) // _COARSE + classes * (COUNT_UNIT // _COARSE)
-    coin = _coin_labels(counts, right, total) * label // _FINE
+    given = counts.sum(axis=1)
+    total = given.sum(axis=1)
+    given += COUNT_UNIT // 2
+    marginal = _MARGINAL_LABELS * label * given // (total + classes * (COUNT_UNIT // 2))[:, None]
+    diagonal = np.arange(classes)
+    right = counts[:, diagonal, diagonal].sum(axis=1) // _COARSE + COUNT_UNIT // _COARSE
+    total = total // _COARSE + classes * (COUNT_UNIT // _COARSE)
+    coin = _coin_labels(counts, right, total) * (label // _FINE)
     on = coin * right // total
     off = coin * (total - right) // (total * (classes - 1))
-    smoothed: NDArray[np.int64] = counts * _FINE + marginal[:, None, :] + off[:, None, None]
-    smoothed[:, np.arange(classes), np.arange(classes)] += (on - off)[:, None]
-    return np.maximum(smoothed, 1)
+    smoothed = np.empty((participants, classes, classes + 1), dtype=np.int64)
+    rows = smoothed[:, :, :classes]
+    np.multiply(counts, _FINE, out=rows)
+    rows += (marginal + off[:, None])[:, None, :]
+    rows[:, diagonal, diagonal] += (on - off)[:, None]
+    np.maximum(rows, 1, out=rows)
+    rows.sum(axis=2, out=smoothed[:, :, classes])
+    return smoothed
 
 
 def _coin_labels(
@@ -190,79 +208,17 @@ def _coin_labels(
     (n + α) / (1 + α), n labels a row. This is solved for α.
     """
     classes = counts.shape[1]
+    diagonal = np.arange(classes)
     coarse = counts // _COARSE
-    rows = np.maximum(coarse.sum(axis=2), 1)
-    squares = (coarse * coarse).sum(axis=2)
-    on = np.diagonal(coarse, axis1=1, axis2=2) ** 2
+    rows = coarse.sum(axis=2)
+    observed = rows.sum(axis=1)
+    np.maximum(rows, 1, out=rows)
+    squares = np.einsum("ijk,ijk->ij", coarse, coarse)
+    on = coarse[:, diagonal, diagonal] ** 2
     agreeing, others = (on // rows).sum(axis=1), ((squares - on) // rows).sum(axis=1)
-    observed = coarse.sum(axis=(1, 2))
     statistic = agreeing * total // right + others * (classes - 1) * total // (total - right) - observed
-    expected = classes * (classes - 1) * (COUNT_UNIT // _COARSE)
-    strength = ((classes - 1) * observed - statistic) * _FINE // np.maximum(statistic - expected, 1)
+    excess = statistic - classes * (classes - 1) * (COUNT_UNIT // _COARSE)
+    strength = ((classes - 1) * observed - statistic) * _FINE // np.maximum(excess, 1)
     most = _MOST_COIN_LABELS * _FINE
-    labels: NDArray[np.int64] = np.where(statistic > expected, np.clip(strength, 0, most), most)
+    labels: NDArray[np.int64] = np.where(excess > 0, np.minimum(np.maximum(strength, 0), most), most)
     return labels
-
-
-class _Symbols:
-    """The reports, several participants to a byte, so that tables replace work label by label."""
-
-    def __init__(self, reports: NDArray[np.uint8], classes: int) -> None:
-        gaps = int(reports.max()) >= classes
-        self._classes = classes
-        self._base = classes + 1 if gaps else classes
-        self._tasks = reports.shape[1]
-        width = 1
-        while self._base ** (width + 1) <= _SYMBOLS:
-            width += 1
-        self._groups: list[tuple[slice, NDArray[np.uint8]]] = []
-        for start in range(0, len(reports), width):
-            group = slice(start, min(start + width, len(reports)))
-            labels = np.minimum(reports[group], classes) if gaps else reports[group]
-            symbol = labels[0]
-            for row in labels[1:]:
-                symbol = symbol * np.uint8(self._base) + row
-            self._groups.append((group, symbol))
-        self._participants = len(reports)
-
-    def add_up(self, rows: NDArray[np.int32]) -> NDArray[np.int64]:
-        """Add up over participants the row of each one's label; int64 (tasks, columns).
-
-        rows: int32 (participants, classes, columns)
-        """
-        columns = rows.shape[2]
-        total = np.zeros((self._tasks, columns), dtype=np.int64)
-        picked = np.empty((self._tasks, columns), dtype=np.int32)
-        for group, symbol in self._groups:
-            table = np.zeros((1, columns), dtype=np.int32)
-            for own in rows[group]:
-                padded = np.zeros((self._base, columns), dtype=np.int32)
-                padded[: self._classes] = own
-                table = (table[:, None, :] + padded).reshape(-1, columns)
-            np.take(table, symbol, axis=0, out=picked, mode="clip")
-            total += picked
-        return total
-
-    def count(self, posterior: NDArray[np.int32]) -> NDArray[np.int64]:
-        """Add up the posterior of the tasks that each participant gave each label.
-
-        posterior: int32 (tasks, classes), 0 or more
-        returns: int64 (participants, classes, classes), right, reported
-        """
-        counts = np.empty((self._participants, self._classes, self._classes), dtype=np.int64)
-        by_class = np.ascontiguousarray(posterior.T)
-        tasks = [np.flatnonzero(column) for column in by_class]
-        # Whole numbers in float64, as bincount wants them: sums below 2⁵³ are exact.
-        probabilities = [column[some].astype(np.float64) for column, some in zip(by_class, tasks, strict=True)]
-        for group, symbol in self._groups:
-            width = group.stop - group.start
-            index = symbol.astype(np.intp)
-            table = np.empty((self._classes, self._base**width))
-            for row, some, probability in zip(table, tasks, probabilities, strict=True):
-                own = index if len(some) == self._tasks else index[some]
-                row[:] = np.bincount(own, weights=probability, minlength=len(row))
-            table = table.reshape((self._classes, *[self._base] * width))
-            for position in range(width):
-                others = tuple(axis for axis in range(1, width + 1) if axis != position + 1)
-                counts[group.start + position] = table.sum(axis=others)[:, : self._classes]
-        return counts

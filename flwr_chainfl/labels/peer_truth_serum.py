@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from flwr_chainfl.errors import ReportShapeError
 from flwr_chainfl.fixedpoint import WAD
-from flwr_chainfl.labels.votes import MICRO, NO_REPORT, label_cells, tally, validate_reports
+from flwr_chainfl.labels.votes import MICRO, NO_REPORT, tally, validate_reports
 
 
 def peer_truth_serum(reports: NDArray[np.uint8], *, classes: int) -> list[int]:
@@ -93,20 +93,17 @@ def _cells(
     gains: int64 (tasks, classes), what a label gains that is given to a task
     returns: int64 (participants, classes), counts and gains
     """
-    participants = len(reports)
-    counts = np.zeros((participants, classes), dtype=np.int64)
-    totals = np.zeros((participants, classes), dtype=np.int64)
-    rows = np.arange(participants, dtype=np.int64)[:, None]
-    for span, cells, columns in label_cells(reports, classes=classes):
-        gained = np.zeros((cells.shape[1], columns), dtype=np.float64)
-        gained[:, :classes] = gains[span]
-        labels = np.minimum(reports[:, span], columns - 1)
-        own = (rows * columns + labels).ravel()
-        size = participants * columns
-        counts += np.bincount(own, minlength=size).reshape(-1, columns)[:, :classes]
+    participants, tasks = reports.shape
+    counts = np.empty((participants, classes), dtype=np.int64)
+    totals = np.empty((participants, classes), dtype=np.int64)
+    gained = np.zeros((classes + 1, tasks))  # the last row is for what was not reported
+    gained[:classes] = gains.T
+    for row, count, total in zip(reports, counts, totals, strict=True):
+        labels = np.minimum(row, classes).astype(np.intp)
+        count[:] = np.bincount(labels, minlength=classes + 1)[:classes]
+        own = gained.take(labels * tasks + np.arange(tasks))
         # Whole numbers below 2⁵³ in float64: exact in any order.
-        sums = np.bincount(own, weights=gained.ravel()[cells.ravel()], minlength=size)
-        totals += sums.reshape(-1, columns)[:, :classes].astype(np.int64)
+        total[:] = np.bincount(labels, weights=own, minlength=classes + 1)[:classes]
     return counts, totals
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from flwr_chainfl.errors import ReportShapeError
+from flwr_chainfl.labels.symbols import Symbols
 
 NO_REPORT = 255
 """In place of a label: the participant reported none for the task, or nobody did."""
@@ -18,7 +18,8 @@ MICRO = 10**6
 MOST_TASKS = 2**19
 """Tasks that can be aggregated at once, so that all counts fit into 64 bits."""
 
-_LABELS_AT_ONCE = 1 << 18
+_LABELS_AT_ONCE = 1 << 16
+_TASKS_A_CELL = 8  # of a table of symbols, from which on symbols are faster
 _NO_VOTE = -(2**63)
 
 
@@ -38,6 +39,8 @@ def validate_reports(reports: NDArray[np.uint8], *, classes: int, gaps: bool = F
         raise ReportShapeError(f"{classes} classes; between 2 and 255 are possible")
     if gaps and reports.shape[1] > MOST_TASKS:
         raise ReportShapeError(f"{reports.shape[1]} tasks; aggregate at most {MOST_TASKS} at once")
+    if int(reports.max()) < classes:
+        return
     wrong = reports >= classes
     if gaps:
         wrong &= reports != NO_REPORT
@@ -58,33 +61,24 @@ def tally(
     weights: int64 (participants,); without, everybody has one vote
     returns: int64 (tasks, classes)
 
-    The sums run in float64 over whole numbers and are exact, in any order: no sum of weights may reach 2⁵³.
-    """
-    votes = np.zeros((reports.shape[1], classes), dtype=np.int64)
-    for span, cells, columns in label_cells(reports, classes=classes):
-        size = cells.shape[1] * columns
-        each = None if weights is None else np.repeat(weights.astype(np.float64), cells.shape[1])
-        counted = np.bincount(cells.ravel(), weights=each, minlength=size)
-        votes[span] = counted.reshape(-1, columns)[:, :classes]
-    return votes
-
-
-def label_cells(
-    reports: NDArray[np.uint8], *, classes: int
-) -> Iterator[tuple[slice, NDArray[np.int64], int]]:
-    """Cut the tasks so that working memory stays small, and number each label's cell in a (tasks, columns) table.
-
-    yields: the tasks; int64 (participants, tasks of the cut), task · columns + label; columns: `classes`, or one more,
-        the last, which takes what was not reported
+    The sums run over whole numbers and are exact, in any order: no sum of weights may reach 2⁵³, which float64 holds.
     """
     participants, tasks = reports.shape
+    if classes * classes * _TASKS_A_CELL <= tasks and (weights is None or int(weights.min()) >= 0):
+        return Symbols(reports, classes=classes).votes(weights).T
+    votes = np.empty((classes, tasks), dtype=np.int64)
     gaps = int(reports.max()) >= classes
-    columns = classes + 1 if gaps else classes
+    columns = classes + 1 if gaps else classes  # the last takes what was not reported
     step = max(1, _LABELS_AT_ONCE // participants)
     for start in range(0, tasks, step):
-        span = slice(start, min(start + step, tasks))
-        cut = np.minimum(reports[:, span], classes) if gaps else reports[:, span]
-        yield span, np.arange(cut.shape[1], dtype=np.int64) * columns + cut, columns
+        cut = reports[:, start : start + step]
+        cut = np.minimum(cut, classes) if gaps else cut
+        width = cut.shape[1]
+        cells = cut * np.int64(width) + np.arange(width, dtype=np.int64)
+        each = None if weights is None else np.repeat(weights.astype(np.float64), width)
+        counted = np.bincount(cells.ravel(), weights=each, minlength=columns * width).reshape(columns, width)
+        votes[:, start : start + step] = counted[:classes]
+    return votes.T
 
 
 def winners(
@@ -103,13 +97,22 @@ def winners(
     [0, 1, 0]
     """
     tasks, classes = votes.shape
-    turn = np.arange(first_task, first_task + tasks, dtype=np.int64)[:, None]
-    keys = votes * classes + (classes - 1 - (np.arange(classes) - turn) % classes)
+    # How far up from a task's first class each is, (k - task) mod K, by class, as votes lie: a pattern that repeats.
+    start = classes + first_task % classes
+    pattern = np.tile(-np.arange(classes, dtype=np.int64) % classes, tasks // classes + 3)
+    step = pattern.itemsize
+    distance = as_strided(pattern[start:], shape=(classes, tasks), strides=(-step, step), writeable=False)
+    keys = votes.T * classes
+    keys -= distance
     if candidates is not None:
-        keys[~candidates] = _NO_VOTE
-    best: NDArray[np.uint8] = keys.argmax(axis=1).astype(np.uint8)
+        keys[~candidates.T] = _NO_VOTE
+    most = keys.max(axis=0)
+    # The largest key names its class.
+    found = np.arange(start, start + tasks, dtype=np.int64) - most
+    found -= found // classes * classes
+    best: NDArray[np.uint8] = found.astype(np.uint8)
     if candidates is not None:
-        best[~candidates.any(axis=1)] = NO_REPORT
+        best[most == _NO_VOTE] = NO_REPORT
     return best
 
 

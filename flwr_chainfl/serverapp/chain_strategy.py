@@ -243,6 +243,9 @@ class ChainStrategy(Strategy):
             self.exchange.flower.configure_train(server_round, self.exchange.train_arrays(arrays), config, grid)
         )
         round_log = RoundLog(server_round)
+        while run.refused:
+            refusal = run.refused.pop(0)
+            round_log.event(refusal.kind, refusal.node, refusal.detail)
         messages, expected = self._selection.select(messages, run.book, run.relay, round_log)
         run.round = ChainRound(
             self._setup,

@@ -14,6 +14,7 @@ from flwr.serverapp.strategy import Strategy
 from numpy.typing import NDArray
 
 from flwr_chainfl.consensus import Standing
+from flwr_chainfl.crypto import Domain
 from flwr_chainfl.messages import ConsensusTerms, UpdateTerms
 from flwr_chainfl.serverapp.contribution import Contribution
 from flwr_chainfl.serverapp.envelopes import Envelopes
@@ -42,7 +43,8 @@ class Surroundings:
     """What an exchange may use to get ready.
 
     grid: to talk to the clients that are connected; directory: the run's; seed: None where a run need not repeat;
-    timeout: seconds that a phase may take
+    timeout: seconds that a phase may take; domain: of what participants sign for the task; simulated: whether throw-away
+    accounts are allowed
     """
 
     grid: Grid
@@ -50,6 +52,20 @@ class Surroundings:
     directory: Path
     seed: int | None
     timeout: float
+    domain: Domain
+    simulated: bool
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Something a client sent before the first round that was not used.
+
+    kind: of the event in the run record; node: Flower's id; detail: why
+    """
+
+    kind: str
+    node: int
+    detail: str
 
 
 class Exchange(Protocol):
@@ -90,8 +106,8 @@ class Exchange(Protocol):
     def terms(self) -> dict[str, Any]:
         """Return the exchange's part of the task's terms, for the ledger and the run record."""
 
-    def open(self, surroundings: Surroundings) -> None:
-        """Get ready, before the first round."""
+    def open(self, surroundings: Surroundings) -> list[Refusal]:
+        """Get ready, when the task is deployed and not yet funded; return what clients sent that was not used."""
 
     def begin_round(self, arrays: ArrayRecord) -> None:
         """Take the global model that the round starts from, which a wrapper may have changed."""

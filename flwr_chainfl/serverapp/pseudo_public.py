@@ -5,22 +5,23 @@ from __future__ import annotations
 import hashlib
 import logging
 import secrets
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from flwr.app import ConfigRecord, Message, RecordDict
-from flwr.serverapp import Grid
 from numpy.typing import NDArray
 
 from flwr_chainfl.config import require
-from flwr_chainfl.crypto import keccak256
-from flwr_chainfl.errors import ChainFLError, ParticipationError, ReportError
+from flwr_chainfl.crypto import Domain, Signature, decoder_statement, keccak256
+from flwr_chainfl.errors import ChainFLError, ParticipationError, ReportError, SignatureError
 from flwr_chainfl.messages import REPLY_RECORD, TYPE_DECODER, DecoderTerms, pack_array, write_terms
 from flwr_chainfl.record import write_sheet
+from flwr_chainfl.serverapp.contribution import check_signed, read_field
+from flwr_chainfl.serverapp.exchange import Refusal, Surroundings
 from flwr_chainfl.serverapp.phases import ask
-from flwr_chainfl.storage import Store
+from flwr_chainfl.storage import address, digest
 
 if TYPE_CHECKING:
     from flwr_chainfl.distillation import Decoder
@@ -74,28 +75,46 @@ class Generated:
     """A pseudo-public set.
 
     inputs: uint8 (inputs, …), bytes for values from 0 to 1; labels: uint8 (inputs,), the classes they were drawn for;
-    provenance: what anybody needs to draw them again, for the task's terms
+    provenance: what anybody needs to draw them again, and who signed for what, for the task's terms; refused: whose decoder
+    was not used
     """
 
     inputs: NDArray[np.uint8]
     labels: NDArray[np.uint8]
     provenance: dict[str, Any]
+    refused: list[Refusal]
 
 
-def generate(
-    settings: PseudoPublic, grid: Grid, store: Store, *, seed: int | None, timeout: float, directory: Path
-) -> Generated:
+@dataclass(frozen=True)
+class _Received:
+    """A client's decoder as it came; address: checksummed, of who signed for it and for the histogram."""
+
+    decoder: Decoder
+    data: bytes
+    histogram: list[int]
+    address: str
+    signature: Signature
+
+    @property
+    def cid(self) -> str:
+        return address(self.data)
+
+
+def generate(settings: PseudoPublic, surroundings: Surroundings) -> Generated:
     """Ask all connected clients for a decoder, draw the inputs, and store both.
 
-    seed: of the draw, None for one that nobody can foretell; timeout: seconds; directory: where the sheet of samples
-    goes, as public-set.png
+    The draw has a secret seed, that of the run where it has one. A sheet of samples goes into the run directory, as
+    public-set.png.
 
     Raises ParticipationError when no client sent a usable decoder.
     """
-    from flwr_chainfl import distillation
-
-    nodes = sorted(grid.get_node_ids())
+    nodes = sorted(surroundings.grid.get_node_ids())
+    seed, domain = surroundings.seed, surroundings.domain
+    assert domain.contract is not None
     terms = DecoderTerms(
+        chain_id=domain.chain_id,
+        task=domain.contract,
+        simulated=surroundings.simulated,
         classes=settings.classes,
         latent=settings.latent,
         epochs=settings.epochs,
@@ -109,44 +128,46 @@ def generate(
         for node in nodes
     ]
     log.info("Asking %d clients for decoders to draw public inputs from", len(nodes))
-    found: dict[int, tuple[Decoder, list[int], str]] = {}
-    shapes: set[tuple[int, ...]] = set()
-    for reply in ask(grid, messages, timeout=timeout):
+    found: dict[int, _Received] = {}
+    refused: dict[int, str] = {}
+    for reply in ask(surroundings.grid, messages, timeout=surroundings.timeout):
         node = reply.metadata.src_node_id
         try:
-            if reply.has_error():
-                raise ReportError(reply.error.reason or "no reason given")
-            data, histogram = _read(reply, settings.classes)
-            decoder = distillation.unpack_decoder(data)
-            if decoder.classes != settings.classes or shapes - {decoder.shape}:
-                raise ReportError(
-                    f"a decoder of {decoder.classes} classes and inputs of shape {decoder.shape}; the others' are of "
-                    f"{settings.classes} classes and shape {next(iter(shapes), 'any')}"
-                )
+            received = _read(reply, settings.classes, domain)
+            _check_beside(received, found)
         except ChainFLError as error:
             log.warning("Node %d sent no usable decoder: %s", node, error)
+            refused[node] = f"{type(error).__name__}: {error}"
             continue
-        shapes.add(decoder.shape)
-        found[node] = (decoder, histogram, store.put(data))
-        log.info("Decoder %d of %d is here (%d samples)", len(found), len(nodes), sum(histogram))
+        found[node] = received
+        surroundings.store.put(received.data)
+        log.info("Decoder %d of %d is here (%d samples)", len(found), len(nodes), sum(received.histogram))
     if not found:
         raise ParticipationError(
             f"none of {len(nodes)} clients sent a usable decoder; pass ChainClientApp(private_data=…) on the clients, or real "
             f"public inputs to the strategy"
         )
-    return _draw(settings, found, seed=seed, directory=directory)
+    for node in nodes:
+        if node not in found and node not in refused:
+            refused[node] = f"no decoder within {surroundings.timeout:g} s"
+    return _draw(
+        settings,
+        [found[node] for node in sorted(found)],
+        [Refusal("unusable-decoder", node, detail) for node, detail in sorted(refused.items())],
+        surroundings,
+    )
 
 
 def _draw(
-    settings: PseudoPublic, found: dict[int, tuple[Decoder, list[int], str]], *, seed: int | None, directory: Path
+    settings: PseudoPublic, received: list[_Received], refused: list[Refusal], surroundings: Surroundings
 ) -> Generated:
     from flwr_chainfl import distillation
 
-    ordered = [found[node] for node in sorted(found)]
+    seed, directory = surroundings.seed, surroundings.directory
     secret = secrets.token_bytes(32) if seed is None else hashlib.sha256(f"public set {seed}".encode()).digest()
     inputs, labels = distillation.generate_public_set(
-        [decoder for decoder, _, _ in ordered],
-        np.array([histogram for _, histogram, _ in ordered], dtype=np.int64),
+        [one.decoder for one in received],
+        np.array([one.histogram for one in received], dtype=np.int64),
         count=settings.inputs,
         seed=int.from_bytes(secret, "big"),
     )
@@ -160,20 +181,55 @@ def _draw(
         **asdict(settings),
         "sha256": hashlib.sha256(pack_array(inputs)).hexdigest(),
         "seed-commitment": keccak256(secret).hex(),
-        "decoders": [cid for _, _, cid in ordered],
-        "histograms": [histogram for _, histogram, _ in ordered],
+        "decoders": [one.cid for one in received],
+        "histograms": [one.histogram for one in received],
+        "signers": [one.address for one in received],
+        "signatures": [one.signature.to_bytes().hex() for one in received],
     }
-    return Generated(inputs, labels, provenance)
+    return Generated(inputs, labels, provenance, refused)
 
 
-def _read(reply: Message, classes: int) -> tuple[bytes, list[int]]:
-    """Return a reply's decoder bytes and histogram; raises ReportError when they are not there or out of range."""
+def _read(reply: Message, classes: int, domain: Domain) -> _Received:
+    """Read a decoder and its histogram out of a reply, and check who signed for them.
+
+    Raises ReportError when they are not there or out of range, SignatureError when they are not signed by their participant
+    for this task.
+    """
+    from flwr_chainfl import distillation
+
+    if reply.has_error():
+        raise ReportError(reply.error.reason or "no reason given")
     record = reply.content.config_records.get(REPLY_RECORD)
     decoder = record.get("decoder") if record is not None else None
     histogram = record.get("histogram") if record is not None else None
-    if not isinstance(decoder, bytes) or not isinstance(histogram, list):
+    if record is None or not isinstance(decoder, bytes) or not isinstance(histogram, list):
         raise ReportError("the reply carries no decoder and histogram; use ChainClientApp on the client")
     counts = [int(count) for count in histogram if isinstance(count, int)]
     if len(counts) != classes or min(counts) < 0 or max(counts) > _LARGEST_COUNT:
         raise ReportError(f"a class histogram of {len(counts)} counts; {classes} from 0 to {_LARGEST_COUNT} are needed")
-    return decoder, counts
+    if "signature" not in record:
+        raise SignatureError(
+            "the decoder is not signed; participants sign for their decoders: use ChainClientApp of this flwr-chainfl version"
+        )
+    participant = read_field(record, "address", str)
+    signature = Signature.from_bytes(read_field(record, "signature", bytes))
+    check_signed(
+        decoder_statement(domain, participant=participant, decoder=digest(address(decoder)), histogram=counts),
+        signature,
+        participant,
+    )
+    return _Received(distillation.unpack_decoder(decoder), decoder, counts, participant, signature)
+
+
+def _check_beside(received: _Received, found: Mapping[int, _Received]) -> None:
+    """Check a decoder against those that came before; raises ReportError, or SignatureError for a second of one account."""
+    decoder, classes = received.decoder, len(received.histogram)
+    for node, other in found.items():
+        if other.address == received.address:
+            raise SignatureError(f"{received.address} sent a decoder from node {node} already; give each node a key of its own")
+    shapes = {other.decoder.shape for other in found.values()}
+    if decoder.classes != classes or shapes - {decoder.shape}:
+        raise ReportError(
+            f"a decoder of {decoder.classes} classes and inputs of shape {decoder.shape}; the others' are of "
+            f"{classes} classes and shape {next(iter(shapes), 'any')}"
+        )

@@ -18,7 +18,7 @@ from flwr_chainfl.serverapp.averaging import Averaging
 from flwr_chainfl.serverapp.book import Book
 from flwr_chainfl.serverapp.calibration import Calibration
 from flwr_chainfl.serverapp.chain_round import ChainRound
-from flwr_chainfl.serverapp.exchange import Surroundings
+from flwr_chainfl.serverapp.exchange import Refusal, Surroundings
 from flwr_chainfl.serverapp.relay import Relay
 from flwr_chainfl.serverapp.run_setup import RunSetup
 from flwr_chainfl.serverapp.task_terms import task_terms
@@ -38,6 +38,7 @@ class Run:
     relay: Relay
     store: Store
     calibration: Calibration | None
+    refused: list[Refusal]  # before the first round, in whose log they go
     round: ChainRound | None = None
 
     def current(self) -> ChainRound:
@@ -48,15 +49,12 @@ class Run:
 
 
 def open_run(setup: RunSetup, grid: Grid, *, protocol: str) -> Run:
-    """Make the run directory, open the ledger, get the exchange ready, and deploy and fund the task.
+    """Make the run directory, open the ledger, deploy the task, get the exchange ready, and fund the task.
 
     protocol: name of the strategy
     """
     record = RunRecord(setup.run_directory)
     store = _open_store(setup, record.directory)
-    setup.exchange.open(
-        Surroundings(grid, store, record.directory, seed=setup.seed, timeout=setup.phase_timeout)
-    )
     ledger = _open_ledger(setup, record.directory)
     token = _fund(setup, ledger)
     registry = _open_registry(setup, ledger)
@@ -100,6 +98,16 @@ def open_run(setup: RunSetup, grid: Grid, *, protocol: str) -> Run:
     if isinstance(setup.scorer, Alignment):
         average = Average(ledger.chain, settings.scorer)
         relay.averaging = Averaging(average, relay.task, setup.scorer, kept=setup.settlement == "onchain")
+    surroundings = Surroundings(
+        grid=grid, store=store, directory=record.directory, seed=setup.seed, timeout=setup.phase_timeout,
+        domain=relay.task.domain, simulated=ledger.is_development,
+    )
+    try:
+        refused = setup.exchange.open(surroundings)
+    except Exception:
+        if isinstance(setup.ledger, str):  # its log must not stay open
+            ledger.close()
+        raise
     known = setup.exchange.known_labels
     calibration = None
     if known is not None and setup.calibration_share > 0:
@@ -120,7 +128,7 @@ def open_run(setup: RunSetup, grid: Grid, *, protocol: str) -> Run:
         "keep-rounds": setup.keep_rounds,
     }
     record.data["ledger"] = {"url": ledger.chain.url, "task": relay.task.address, "block": 0, "digest": None}
-    run = Run(Book(record), relay, store, calibration)
+    run = Run(Book(record), relay, store, calibration, refused)
     run.book.write(relay, digest=False)
     return run
 

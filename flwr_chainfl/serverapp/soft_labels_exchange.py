@@ -27,7 +27,7 @@ from flwr_chainfl.messages import (
 )
 from flwr_chainfl.serverapp.calibration import UNKNOWN
 from flwr_chainfl.serverapp.contribution import Contribution
-from flwr_chainfl.serverapp.exchange import Aggregate, Surroundings
+from flwr_chainfl.serverapp.exchange import Aggregate, Refusal, Surroundings
 from flwr_chainfl.serverapp.pseudo_public import PseudoPublic, generate
 from flwr_chainfl.storage import Store, address
 
@@ -171,25 +171,21 @@ class SoftLabels:
             "weight": self._weight,
         }
 
-    def open(self, surroundings: Surroundings) -> None:
+    def open(self, surroundings: Surroundings) -> list[Refusal]:
         """Store the public inputs, drawing them first where that was asked for."""
         from flwr_chainfl import distillation
 
         self._store = surroundings.store
+        refused: list[Refusal] = []
         if self._to_draw is not None:
-            generated = generate(
-                self._to_draw,
-                surroundings.grid,
-                surroundings.store,
-                seed=surroundings.seed,
-                timeout=surroundings.timeout,
-                directory=surroundings.directory,
-            )
+            generated = generate(self._to_draw, surroundings)
+            refused = generated.refused
             self._take(generated.inputs, are_bytes=True)
             self.known_labels, self._provenance = generated.labels, generated.provenance
             if (found := distillation.class_count(self.student, self.public_set)) != self.classes:
                 raise ModelError(f"the student tells {found} classes apart, the public inputs are of {self.classes}")
         surroundings.store.put(self._public_data)
+        return refused
 
     def _take(self, array: NDArray[Any], *, are_bytes: bool = False) -> None:
         """Take public inputs; are_bytes: bytes that stand for values from 0 to 1."""

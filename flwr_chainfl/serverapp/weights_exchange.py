@@ -16,7 +16,7 @@ from flwr_chainfl.labels import MICRO
 from flwr_chainfl.messages import NUM_EXAMPLES, REPLY_RECORD, WEIGHTS, ConsensusTerms, UpdateTerms
 from flwr_chainfl.serverapp.contribution import Contribution
 from flwr_chainfl.serverapp.envelopes import Envelopes
-from flwr_chainfl.serverapp.exchange import Aggregate, Surroundings
+from flwr_chainfl.serverapp.exchange import Aggregate, Refusal, Surroundings
 from flwr_chainfl.signals import Signals
 from flwr_chainfl.storage import Store, address
 from flwr_chainfl.weights import in_order, is_scaled_update, pack_weights, same_shapes, unpack_weights
@@ -119,9 +119,10 @@ class Weights:
             "signals": None if self.signals is None else asdict(self.signals),
         }
 
-    def open(self, surroundings: Surroundings) -> None:
+    def open(self, surroundings: Surroundings) -> list[Refusal]:
         """Take the store."""
         self._store = surroundings.store
+        return []
 
     def begin_round(self, arrays: ArrayRecord) -> None:
         """Take the global model that the round starts from.

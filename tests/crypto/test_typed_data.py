@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flwr_chainfl.crypto import Domain, Signature, TypedData, Wallet, recover
+from flwr_chainfl.crypto import Domain, Signature, TypedData, Wallet, decoder_statement, recover
 from flwr_chainfl.errors import SignatureError
 
 WALLET = Wallet.derived(1, "author")
@@ -32,6 +32,21 @@ def test_the_parity_is_in_the_highest_bit_of_s(v: int, r: int, s: int) -> None:
 
 def test_a_signature_is_the_same_each_time() -> None:
     assert WALLET.sign(_commit(bytes(32))) == WALLET.sign(_commit(bytes(32)))
+
+
+def test_a_decoder_s_signature_holds_for_its_histogram_task_and_participant_alone() -> None:
+    said = {"participant": WALLET.address, "decoder": b"\x07" * 32, "histogram": [3, 0, 5]}
+    signature = WALLET.sign(decoder_statement(DOMAIN, **said))
+    assert recover(decoder_statement(DOMAIN, **said), signature) == WALLET.address
+    other_task = Domain(name="FederatedTask", version="1", chain_id=5, contract="0x" + "22" * 20)
+    for domain, changed in [
+        (DOMAIN, {"histogram": [3, 0, 6]}),
+        (DOMAIN, {"histogram": [3, 5]}),
+        (DOMAIN, {"decoder": b"\x08" * 32}),
+        (DOMAIN, {"participant": "0x" + "33" * 20}),
+        (other_task, {}),
+    ]:
+        assert recover(decoder_statement(domain, **{**said, **changed}), signature) != WALLET.address
 
 
 def test_another_key_is_recovered_as_another_author() -> None:

@@ -13,6 +13,7 @@ from flwr_chainfl.distillation import predict
 from flwr_chainfl.errors import ConfigError, ParticipationError, PublicSetError
 from flwr_chainfl.fixedpoint import WAD
 from flwr_chainfl.ledger import RoundStatus
+from flwr_chainfl.messages import TYPE_DECODER
 from tests.serverapp.federation import (
     Net,
     digits,
@@ -307,8 +308,83 @@ def test_a_client_without_a_decoder_does_not_stop_the_others(tmp_path):
     grid = federation(4, apps={**{i: image_app(4) for i in range(3)}, 3: make_app(4)})
     strategy = drawing(tmp_path, 4)
     start(strategy, grid, rounds=1)
-    assert len(record_of(strategy)["config"]["pseudo-public"]["decoders"]) == 3
-    assert len(record_of(strategy)["participants"]) == 4
+    record = record_of(strategy)
+    assert len(record["config"]["pseudo-public"]["decoders"]) == 3
+    assert len(record["participants"]) == 4
+    assert [(event["kind"], event["node"]) for event in record["rounds"][0]["events"]] == [("unusable-decoder", "1003")]
+
+
+def test_a_decoder_that_its_participant_did_not_sign_is_refused_by_name_and_the_run_goes_on(tmp_path):
+    honest = {}
+
+    def forging(change):
+        def intercept(message, context, app):
+            reply = app(message, context)
+            if message.metadata.message_type == TYPE_DECODER:
+                change(reply.content.config_records["chainfl"])
+            return reply
+
+        return intercept
+
+    def keep(record):
+        honest.update(record.items())
+
+    def take_anothers(record):
+        record.update(honest)
+
+    def put_in_anothers_decoder(record):
+        record["decoder"] = honest["decoder"]
+
+    def inflate(record):
+        record["histogram"] = [10 * count for count in record["histogram"]]
+
+    def drop_signature(record):
+        del record["signature"]
+
+    def sign_as_another(record):
+        record["address"] = honest["address"]
+
+    changes = [keep, put_in_anothers_decoder, inflate, drop_signature, sign_as_another, take_anothers]
+    clients = len(changes)
+    grid = federation(
+        clients, apps={i: image_app(clients) for i in range(clients)},
+        intercepts={i: forging(change) for i, change in enumerate(changes)},
+    )  # fmt: skip
+    strategy = drawing(tmp_path, clients)
+    start(strategy, grid, rounds=1)
+    record = record_of(strategy)
+    assert record["config"]["pseudo-public"]["signers"] == [honest["address"]]
+    refused = {event["node"]: event["detail"] for event in record["rounds"][0]["events"] if event["kind"] == "unusable-decoder"}
+    # Of two that bring one account's decoder, the same, the one that comes first is heard.
+    (second,) = set(refused) - {"1001", "1002", "1003", "1004"}
+    assert second in ("1000", "1005")
+    assert all(detail.startswith("SignatureError: ") for detail in refused.values())
+    for node in ("1001", "1002", "1004"):
+        assert "sign with the participant's own key" in refused[node]
+    assert "is not signed" in refused["1003"]
+    assert f"{honest['address']} sent a decoder from node" in refused[second]
+    assert len(record["rounds"][0]["contributions"]) == clients
+    assert audit(strategy.run_directory) == []
+
+
+def test_the_audit_names_the_decoder_that_was_put_in_anothers_place(tmp_path):
+    strategy = drawing(tmp_path, 3)
+    opened = strategy.exchange.open
+
+    def swap_one(surroundings):
+        refused = opened(surroundings)
+        provenance = strategy.exchange._provenance
+        provenance["decoders"][1] = surroundings.store.put(b"a decoder of the server's own")
+        provenance["histograms"][2][0] += 1
+        return refused
+
+    strategy.exchange.open = swap_one
+    start(strategy, federation(3, apps={i: image_app(3) for i in range(3)}), rounds=1)
+    drawn = record_of(strategy)["config"]["pseudo-public"]
+    names = [f"decoder {cid} of {signer}" for cid, signer in zip(drawn["decoders"], drawn["signers"], strict=True)]
+    assert [found.where for found in audit(strategy.run_directory)] == [f"{name}, signature" for name in names[1:]]
+    next((strategy.run_directory / "store").rglob(drawn["decoders"][0])).write_bytes(b"other bytes")
+    assert [found.where for found in audit(strategy.run_directory)] == [names[0], *(f"{name}, signature" for name in names[1:])]
 
 
 def test_when_nobody_has_a_decoder_the_remedy_is_named(tmp_path):
