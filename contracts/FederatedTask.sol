@@ -680,7 +680,8 @@ contract FederatedTask is TaskState {
     /// @dev Whether a participant committed in a round and has not revealed, nor been slashed for it.
     function _isMissing(uint32 round_, address participant) private view returns (bool) {
         Member storage member = _member[participant];
-        return member.committedRound == round_ && round_ != 0 && _isSelected(round_, member.position - 1);
+        return member.committedRound == round_ && round_ != 0 && _isSelected(round_, member.position - 1)
+            && member.slashedRound != round_;
     }
 
     /// @dev Slash for a reveal that is still owed in the last round a member committed in, before it does anything else.
@@ -709,8 +710,7 @@ contract FederatedTask is TaskState {
 
     function _slashMissing(uint32 round_, address participant, bool intoRound) private returns (uint96 amount) {
         Member storage member = _member[participant];
-        member.committedRound = 0;
-        delete _commitments[_rounds[round_].lane][participant]; // so that it cannot be opened any more
+        member.slashedRound = round_;
         amount = uint96(uint256(member.stake) * _settings.missingSlashBps / 10_000);
         member.stake -= amount;
         emit MissingRevealSlashed(round_, participant, amount, intoRound);

@@ -87,13 +87,14 @@ interface IFederatedTask {
         uint96 stake;
         uint64 samples;
         uint32 position; // in the list of members, from 1; 0: no member
-        uint32 committedRound; // the last round this member committed in; 0 once slashed for it
+        uint32 committedRound; // the last round this member committed in
         uint32 departures; // how often it has left; stays when it leaves
         uint32 assessedRound; // the last round this member judged contributions of
         uint32 attestedRound; // the last round this member attested the aggregate of
         uint32 earnedRound; // the newest round paid with a score above 0, where streaks are counted
         uint16 streak; // paid rounds in a row up to that one, capped
         uint16 strikes; // rounds as a worker with quality 0, in a row
+        uint32 slashedRound; // the last round this member was slashed in for a reveal that did not come
         uint96 earned; // token units paid and not withdrawn: beside what a payment changes anyway, and part of its balance
     }
 

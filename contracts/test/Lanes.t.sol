@@ -66,34 +66,26 @@ contract LanesTest is TaskTest {
         task.publishReport(second, people[0], _digest(people[0], first), _report(0), _salt(people[0], first));
     }
 
-    function test_another_seat_does_not_make_a_reveal_of_what_was_not_revealed() public {
-        IFederatedTask.Settings memory s = _settings();
-        s.lateJoin = true;
-        task = _deploy(s);
-        _fund(task);
-        _start(6);
-        uint256[] memory selection = new uint256[](1);
-        selection[0] = 31; // all but the sixth
-        vm.prank(requester);
-        task.nextRound(selection, _commitmentToCalibration());
-        uint32 round = 1;
-        _commitAll(5, round);
-        _reveal(round, _openings(4, round));
+    function test_who_was_slashed_in_a_later_round_stays_until_the_earlier_ones_are_paid() public {
+        _start(4);
+        uint32 first = _playToReveal(4);
+        int256[] memory scores = _rightScores(4);
+        scores[0] = -1 ether; // what would be taken from its stake, had it not left
+        _post(first, _who(4), scores);
+        uint32 second = _open();
+        _commitAll(4, second);
+        _reveal(1, second);
         skip(COMMIT + REVEAL + 1);
-        _post(round, _who(4), _falseScores(4));
-        _challenge(round);
-        task.slashMissing(round, _list(people[4]));
-        for (uint256 i = 4; i < 6; ++i) {
-            vm.prank(people[i]);
-            task.removeWorker();
-        }
-        _join(people[4]);
-        assertEq(task.memberOf(people[4]).position, 6, "a seat that was not selected");
-        vm.expectPartialRevert(IFederatedTask.CommitmentMismatch.selector);
-        _publish(4, round);
-        _publishAll(4, round);
-        _resolve(round, _who(4), _falseScores(4));
-        assertEq(task.balances(challenger), 2 * BOND);
+        task.slashMissing(second, _list(people[0]));
+        uint256 stake = _stakeOf(0);
+        vm.expectRevert(abi.encodeWithSelector(IFederatedTask.RoundNotFinal.selector, second));
+        vm.prank(people[0]);
+        task.removeWorker();
+        skip(CHALLENGE + 1);
+        _pay(first, _who(4), scores);
+        assertLt(_stakeOf(0), stake);
+        task.slashMissing(second, _list(people[0])); // it owes nothing any more
+        assertEq(task.memberOf(people[0]).slashedRound, second);
     }
 
     function test_a_commitment_of_an_earlier_round_in_the_lane_cannot_be_opened_in_a_later_one() public {

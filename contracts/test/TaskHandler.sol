@@ -91,7 +91,8 @@ contract TaskHandler is Cast, EventLedger {
     // Whether somebody could leave and would pay for a reveal that never came.
     function _owesReveal(address person) private view returns (bool) {
         IFederatedTask.Member memory member = task.memberOf(person);
-        return member.committedRound <= task.finalRounds() && member.committedRound != 0 && !task.hasRevealed(member.committedRound, person);
+        return member.committedRound <= task.finalRounds() && member.committedRound != 0
+            && member.slashedRound != member.committedRound && !task.hasRevealed(member.committedRound, person);
     }
 
     function start(uint256) external audited {

@@ -142,6 +142,7 @@ class Member:
     earned_round: int
     streak: int
     strikes: int
+    slashed_round: int
     earned: int
 
 
