@@ -244,4 +244,54 @@ contract PostingTest is TaskTest {
         vm.expectPartialRevert(IFederatedTask.WrongRoundStatus.selector);
         task.voidRound(second + 1);
     }
+
+    function test_bond_is_taken_from_what_a_member_earned() public {
+        _start(4);
+        uint32 first = _playRound(4);
+        uint256 earned = task.balances(people[0]);
+        assertEq(task.memberOf(people[0]).earned, earned);
+        assertGt(earned, BOND);
+        uint32 second = _playToReveal(4);
+        assertGt(second, first);
+        _post(second, _who(4), _rightScores(4));
+        uint256 held = token.balanceOf(address(task));
+        vm.prank(people[0]);
+        task.challenge(second);
+        assertEq(task.balances(people[0]), earned - BOND);
+        assertEq(token.balanceOf(address(task)), held, "nothing moved");
+        task.withdraw(_list(people[0]));
+        assertEq(token.balanceOf(people[0]), WEALTH - STAKE + earned - BOND);
+        assertEq(task.balances(people[0]), 0);
+    }
+
+    function test_pay_beyond_what_a_members_record_holds_is_kept_all_the_same() public {
+        uint96 most = type(uint96).max;
+        token.mint(_list(requester), 2 * uint256(most));
+        _start(2);
+        for (uint256 r; r < 3; ++r) {
+            _payOne();
+        }
+        for (uint256 r; r < 2; ++r) {
+            vm.prank(requester);
+            task.extendTask(1, most);
+            _payOne();
+        }
+        assertEq(task.balances(people[0]), uint256(POOL) + 2 * uint256(most));
+        assertLe(task.memberOf(people[0]).earned, most);
+        task.withdraw(_list(people[0]));
+        assertEq(token.balanceOf(people[0]), WEALTH - STAKE + POOL + 2 * uint256(most));
+    }
+
+    // A round in which one member alone takes part, and gets all.
+    function _payOne() private {
+        uint32 round = _open();
+        _commit(0, round);
+        skip(COMMIT + 1);
+        _reveal(0, round);
+        int256[] memory scores = new int256[](1);
+        scores[0] = 1 ether;
+        _post(round, _list(people[0]), scores);
+        skip(CHALLENGE + 1);
+        _pay(round, _list(people[0]), scores);
+    }
 }
