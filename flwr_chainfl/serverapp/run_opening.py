@@ -56,6 +56,16 @@ def open_run(setup: RunSetup, grid: Grid, *, protocol: str) -> Run:
     record = RunRecord(setup.run_directory)
     store = _open_store(setup, record.directory)
     ledger = _open_ledger(setup, record.directory)
+    try:
+        return _open_on(ledger, setup, grid, record, store, protocol)
+    except BaseException:
+        if isinstance(setup.ledger, str):  # nobody else could close it, and its log must not stay open
+            ledger.close()
+        raise
+
+
+def _open_on(ledger: Ledger, setup: RunSetup, grid: Grid, record: RunRecord, store: Store, protocol: str) -> Run:
+    """Deploy the task on a ledger, get the exchange ready, and fund the task."""
     token = _fund(setup, ledger)
     registry = _open_registry(setup, ledger)
     source = ledger.randomness(setup.randomness) if setup.randomness is not None else None
@@ -102,12 +112,7 @@ def open_run(setup: RunSetup, grid: Grid, *, protocol: str) -> Run:
         grid=grid, store=store, directory=record.directory, seed=setup.seed, timeout=setup.phase_timeout,
         domain=relay.task.domain, simulated=ledger.is_development,
     )
-    try:
-        refused = setup.exchange.open(surroundings)
-    except Exception:
-        if isinstance(setup.ledger, str):  # its log must not stay open
-            ledger.close()
-        raise
+    refused = setup.exchange.open(surroundings)
     known = setup.exchange.known_labels
     calibration = None
     if known is not None and setup.calibration_share > 0:

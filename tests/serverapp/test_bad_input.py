@@ -8,6 +8,7 @@ import pytest
 from flwr_chainfl import ChainStrategy, FedSoftLabel, SampleCount, SoftLabels, Weights
 from flwr_chainfl.errors import (
     ConfigError,
+    LedgerError,
     LedgerUnreachableError,
     ModelError,
     PublicSetError,
@@ -105,6 +106,18 @@ def test_a_requester_without_tokens_is_told_how_many_it_needs(tmp_path):
     strategy = soft_label_strategy(tmp_path, 3, ledger=ledger, token=token)
     with pytest.raises(ConfigError, match=r"has 0 units of the token .*need 2400000000000000000000"):
         start(strategy, federation(3))
+
+
+def test_a_ledger_that_the_run_opened_is_closed_when_it_cannot_begin(tmp_path, monkeypatch):
+    from flwr_chainfl import Ledger, Reputation
+
+    closed = []
+    close = Ledger.close
+    monkeypatch.setattr(Ledger, "close", lambda self: (closed.append(self.chain.url), close(self)))
+    strategy = soft_label_strategy(tmp_path, 3, reputation=Reputation(registry="0x" + "11" * 20))
+    with pytest.raises(LedgerError, match="no contract at 0x1111"):
+        start(strategy, federation(3))
+    assert closed == ["embedded"]
 
 
 @pytest.mark.parametrize(
