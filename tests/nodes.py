@@ -25,10 +25,13 @@ def anvil_binary() -> str | None:
 
 @contextmanager
 def running_anvil(*options: str) -> Iterator[str]:
-    """Start anvil with these options on a port that it chooses, and give its address once it listens."""
+    """Start anvil with these options on a port that it chooses, and give its address once it listens.
+
+    It keeps no past states: by itself it writes one a block to the user's home, gigabytes in a run, and leaves them there.
+    """
     binary = anvil_binary()
     assert binary is not None, ANVIL_MISSING
-    with subprocess.Popen([binary, "--port", "0", *options], stdout=subprocess.PIPE, text=True) as node:
+    with subprocess.Popen([binary, "--port", "0", "--prune-history", *options], stdout=subprocess.PIPE, text=True) as node:
         assert node.stdout is not None
         address = next((line.split()[-1] for line in node.stdout if line.startswith("Listening on ")), None)
         assert address is not None, "anvil ended before it listened"
