@@ -13,25 +13,29 @@ from flwr_chainfl.ledger.chain import Chain, Event, Receipt
 class Contract:
     """A compiled contract of this package, which the typed clients are made of.
 
-    name: of the artifact; address: checksummed; remedies: of the contract's own errors, by name
+    name: of the artifact; address: checksummed; remedies: by the error's name; asks: artifacts of contracts that this one
+    calls, whose errors come through it
     """
 
-    def __init__(self, chain: Chain, address: str, name: str, *, remedies: Mapping[str, str]) -> None:
+    def __init__(
+        self, chain: Chain, address: str, name: str, *, remedies: Mapping[str, str], asks: Iterable[str] = ()
+    ) -> None:
         self.abi = load(name)
+        self._refusing = (self.abi, *(load(other) for other in asks))
         self._chain = chain
         self._address = address
         self._name = name
         self._remedies = remedies
 
     def send(self, function: str, *arguments: Any) -> Receipt:
-        """Send a transaction; raises ContractError, with the name of the contract's own error, when it is refused."""
+        """Send a transaction; raises ContractError, with the name of the contract's error, when it is refused."""
         try:
             return self._chain.send(self._address, self.abi.encode_call(function, arguments))
         except ContractError as error:
             raise self._explained(function, error) from error
 
     def view(self, function: str, *arguments: Any) -> tuple[Any, ...]:
-        """Return a call's results; raises ContractError, with the name of the contract's own error, when it is refused."""
+        """Return a call's results; raises ContractError, with the name of the contract's error, when it is refused."""
         try:
             data = self._chain.call(self._address, self.abi.encode_call(function, arguments))
         except ContractError as error:
@@ -46,4 +50,4 @@ class Contract:
                 yield event, *found
 
     def _explained(self, function: str, error: ContractError) -> ContractError:
-        return explained(f"{self._name} refused {function}", error, self.abi, remedies=self._remedies)
+        return explained(f"{self._name} refused {function}", error, *self._refusing, remedies=self._remedies)

@@ -10,10 +10,18 @@ from typing import Any
 from eth_utils.address import to_checksum_address
 
 from flwr_chainfl.crypto import Domain, keccak256
-from flwr_chainfl.errors import ContractError, ParticipationError
-from flwr_chainfl.ledger.abi import explained, load
+from flwr_chainfl.errors import ParticipationError
 from flwr_chainfl.ledger.chain import Chain, Receipt
-from flwr_chainfl.ledger.requests import CommitRequest, JoinRequest, Result, Reveal, ScoreRequest, SealRequest
+from flwr_chainfl.ledger.contract import Contract
+from flwr_chainfl.ledger.requests import (
+    CommitRequest,
+    JoinRequest,
+    Result,
+    Reveal,
+    ScoreRequest,
+    SealRequest,
+    task_domain,
+)
 from flwr_chainfl.roles import Role
 
 NO_HASH = bytes(32)
@@ -21,6 +29,9 @@ NO_HASH = bytes(32)
 
 NOBODY = "0x" + 40 * "0"
 """The zero address: no registry, no admission, no source of randomness."""
+
+_ASKS = ("AlignmentScorer", "TestToken", "Invitations", "VRFRandomness")
+"""Contracts that a task calls and whose errors it hands on."""
 
 _REMEDIES = {
     "WordMissing": "ask the source of randomness for the round's word, and wait for it",
@@ -195,37 +206,34 @@ class Task:
         self.chain = chain
         self.address = to_checksum_address(address)
         self.from_block = from_block
-        self._abi = load("FederatedTask")
-        self._refusing = (self._abi, load("AlignmentScorer"), load("TestToken"), load("Invitations"), load("VRFRandomness"))
+        self._contract = Contract(chain, self.address, "FederatedTask", remedies=_REMEDIES, asks=_ASKS)
 
     @property
     def domain(self) -> Domain:
         """The EIP-712 domain that participants sign for."""
-        return Domain(
-            name="FederatedTask", version="1", chain_id=self.chain.chain_id, contract=self.address
-        )
+        return task_domain(self.chain.chain_id, self.address)
 
     # Money and status
 
     def initialize(self, terms_cid: str, *, rounds: int, pool: int) -> Receipt:
         """Fund the task with `pool` token units for `rounds` rounds and open it for joining."""
-        return self._send("initializeTask", terms_cid, rounds, pool)
+        return self._contract.send("initializeTask", terms_cid, rounds, pool)
 
     def extend(self, *, rounds: int, pool: int) -> Receipt:
         """Promise more rounds and add the money for them."""
-        return self._send("extendTask", rounds, pool)
+        return self._contract.send("extendTask", rounds, pool)
 
     def start(self) -> Receipt:
         """Let the rounds begin."""
-        return self._send("startTask")
+        return self._contract.send("startTask")
 
     def complete(self) -> Receipt:
         """End the task: stakes can be withdrawn, the rest of the pool is the requester's."""
-        return self._send("completeTask")
+        return self._contract.send("completeTask")
 
     def withdraw(self, owners: Sequence[str]) -> Receipt:
         """Send owners what is theirs."""
-        return self._send("withdraw", list(owners))
+        return self._contract.send("withdraw", list(owners))
 
     # Members
 
@@ -234,15 +242,15 @@ class Task:
 
         proof: what the task's admission asks for, empty where everybody may join
         """
-        return self._send("joinTask", stake, samples, proof)
+        return self._contract.send("joinTask", stake, samples, proof)
 
     def join_for(self, requests: Iterable[JoinRequest]) -> Receipt:
         """Relay signed wishes to join."""
-        return self._send("joinTaskFor", [request.as_tuple() for request in requests])
+        return self._contract.send("joinTaskFor", [request.as_tuple() for request in requests])
 
     def leave(self) -> Receipt:
         """Leave as this chain's own account."""
-        return self._send("removeWorker")
+        return self._contract.send("removeWorker")
 
     # Rounds
 
@@ -263,47 +271,47 @@ class Task:
             word, bit = divmod(position - 1, 256)
             words.extend([0] * (word + 1 - len(words)))
             words[word] |= 1 << bit
-        return self._send("nextRound", words, calibration)
+        return self._contract.send("nextRound", words, calibration)
 
     def commit(self, round_number: int, commitment: bytes) -> Receipt:
         """Commit as this chain's own account."""
-        return self._send("commit", round_number, commitment)
+        return self._contract.send("commit", round_number, commitment)
 
     def commit_for(self, round_number: int, requests: Iterable[CommitRequest]) -> Receipt:
         """Relay signed commitments."""
-        return self._send("commitFor", round_number, [request.as_tuple() for request in requests])
+        return self._contract.send("commitFor", round_number, [request.as_tuple() for request in requests])
 
     def reveal(self, round_number: int, reveals: Iterable[Reveal]) -> Receipt:
         """Open commitments, as the requester."""
-        return self._send("reveal", round_number, [reveal.as_tuple() for reveal in reveals])
+        return self._contract.send("reveal", round_number, [reveal.as_tuple() for reveal in reveals])
 
     def reveal_report(
         self, round_number: int, participant: str, content_digest: bytes, report: bytes, salt: bytes
     ) -> Receipt:
         """Open a commitment together with its whole report; for a participant that the requester leaves out."""
-        return self._send("revealReport", round_number, participant, content_digest, report, salt)
+        return self._contract.send("revealReport", round_number, participant, content_digest, report, salt)
 
     def slash_missing(self, round_number: int, participants: Sequence[str]) -> Receipt:
         """Slash those among members that committed and did not reveal."""
-        return self._send("slashMissing", round_number, list(participants))
+        return self._contract.send("slashMissing", round_number, list(participants))
 
     # What members say of a round
 
     def submit_score(self, round_number: int, subjects: Sequence[str], scores: Sequence[int]) -> Receipt:
         """Judge a round's contributions as this chain's own account; subjects ascending by address, scores WAD."""
-        return self._send("submitScore", round_number, list(subjects), list(scores))
+        return self._contract.send("submitScore", round_number, list(subjects), list(scores))
 
     def submit_score_for(self, round_number: int, requests: Iterable[ScoreRequest]) -> Receipt:
         """Relay signed scores of a round's contributions."""
-        return self._send("submitScoreFor", round_number, [request.as_tuple() for request in requests])
+        return self._contract.send("submitScoreFor", round_number, [request.as_tuple() for request in requests])
 
     def attest(self, round_number: int, aggregate: bytes) -> Receipt:
         """Attest a round's aggregate as this chain's own account; aggregate: 32 bytes."""
-        return self._send("attest", round_number, aggregate)
+        return self._contract.send("attest", round_number, aggregate)
 
     def attest_for(self, round_number: int, requests: Iterable[SealRequest]) -> Receipt:
         """Relay signed attestations of a round's aggregate."""
-        return self._send("attestFor", round_number, [request.as_tuple() for request in requests])
+        return self._contract.send("attestFor", round_number, [request.as_tuple() for request in requests])
 
     def prove_equivocation(
         self, round_number: int, participant: str, first: ScoreRequest | SealRequest, second: ScoreRequest | SealRequest
@@ -313,7 +321,7 @@ class Task:
         for request in (first, second):
             arguments += [_tail(request), (request.signature.r, request.signature.vs)]
         kind = 0 if isinstance(first, ScoreRequest) else 1
-        return self._send("proveEquivocation", round_number, participant, kind, *arguments)
+        return self._contract.send("proveEquivocation", round_number, participant, kind, *arguments)
 
     # Settlement
 
@@ -322,15 +330,15 @@ class Task:
 
         participants: all that took part, ascending by address; k: how many of the best to name
         """
-        return self._send("submitRoundTopK", round_number, list(participants), k)
+        return self._contract.send("submitRoundTopK", round_number, list(participants), k)
 
     def post_scores(self, round_number: int, result: Result, *, salt: bytes = NO_HASH) -> Receipt:
         """Post the result for all that revealed, against a bond; the requester opens its calibration with it."""
-        return self._send("postScores", round_number, *result.as_arguments(), salt)
+        return self._contract.send("postScores", round_number, *result.as_arguments(), salt)
 
     def challenge(self, round_number: int) -> Receipt:
         """Dispute a posting, against a bond."""
-        return self._send("challenge", round_number)
+        return self._contract.send("challenge", round_number)
 
     def publish_report(
         self, round_number: int, participant: str, content_digest: bytes, report: bytes, salt: bytes
@@ -339,11 +347,11 @@ class Task:
 
         content_digest, salt: as revealed, 32 bytes each
         """
-        return self._send("publishReport", round_number, participant, content_digest, report, salt)
+        return self._contract.send("publishReport", round_number, participant, content_digest, report, salt)
 
     def reveal_calibration(self, round_number: int, calibration: bytes, salt: bytes) -> Receipt:
         """Open the calibration of a round that is settled on chain, as the requester."""
-        return self._send("revealCalibration", round_number, calibration, salt)
+        return self._contract.send("revealCalibration", round_number, calibration, salt)
 
     def compute_scores(self, round_number: int, posted: Result, *, work: int = ALL_AT_ONCE) -> list[Receipt]:
         """Let the contract compute a round's scores from the published reports, step by step, and pay.
@@ -355,7 +363,7 @@ class Task:
         receipts: list[Receipt] = []
         progress = self.progress(round_number)
         while True:
-            receipts.append(self._send("computeScores", round_number, *posted.as_arguments(), progress, work))
+            receipts.append(self._contract.send("computeScores", round_number, *posted.as_arguments(), progress, work))
             steps = [a["progress"] for name, a in self.events_of(receipts[-1]) if name == "ScoringProgressed"]
             if not steps:
                 return receipts
@@ -370,22 +378,22 @@ class Task:
 
     def distribute_rewards(self, round_number: int, posted: Result) -> Receipt:
         """Pay a posted round whose challenge window is over."""
-        return self._send("distributeRewards", round_number, *posted.as_arguments())
+        return self._contract.send("distributeRewards", round_number, *posted.as_arguments())
 
     def record_reputation(self, round_number: int, paid: Result, *, count: int) -> Receipt:
         """Enter the next `count` participants of a paid round in the registry of reputations."""
-        return self._send("recordReputation", round_number, *paid.as_arguments()[:3], count)
+        return self._contract.send("recordReputation", round_number, *paid.as_arguments()[:3], count)
 
     def void_round(self, round_number: int) -> Receipt:
         """Give up a round that cannot be paid."""
-        return self._send("voidRound", round_number)
+        return self._contract.send("voidRound", round_number)
 
     # Views
 
     def settings(self) -> Settings:
         """Return the parameters fixed at deployment."""
         values: dict[str, Any] = dict(
-            zip(Settings.__dataclass_fields__, self._view("settings")[0], strict=True)
+            zip(Settings.__dataclass_fields__, self._contract.view("settings")[0], strict=True)
         )
         for name in ("token", "scorer", "schedule", "reputation", "admission", "randomness"):
             values[name] = to_checksum_address(values[name])
@@ -394,49 +402,49 @@ class Task:
     @property
     def status(self) -> TaskStatus:
         """Where the task stands."""
-        return TaskStatus(self._view("status")[0])
+        return TaskStatus(self._contract.view("status")[0])
 
     @property
     def requester(self) -> str:
         """Checksummed address of whoever deployed and funds the task."""
-        return to_checksum_address(self._view("requester")[0])
+        return to_checksum_address(self._contract.view("requester")[0])
 
     @property
     def token(self) -> str:
         """Checksummed address of the token that pays."""
-        return to_checksum_address(self._view("token")[0])
+        return to_checksum_address(self._contract.view("token")[0])
 
     @property
     def pool(self) -> int:
         """Token units not yet in a round."""
-        return int(self._view("pool")[0])
+        return int(self._contract.view("pool")[0])
 
     @property
     def round_number(self) -> int:
         """The newest round opened, from 1; 0 before the first."""
-        return int(self._view("round")[0])
+        return int(self._contract.view("round")[0])
 
     @property
     def active_members(self) -> int:
         """Members that have neither left nor been excluded."""
-        return int(self._view("activeMembers")[0])
+        return int(self._contract.view("activeMembers")[0])
 
     @property
     def final_rounds(self) -> int:
         """Rounds 1 … final_rounds are paid or void."""
-        return int(self._view("finalRounds")[0])
+        return int(self._contract.view("finalRounds")[0])
 
     def members(self) -> list[str]:
         """Return all that ever joined, in that order."""
-        return [to_checksum_address(address) for address in self._view("members")[0]]
+        return [to_checksum_address(address) for address in self._contract.view("members")[0]]
 
     def member(self, participant: str) -> Member:
         """Return a participant's record."""
-        return Member(*self._view("memberOf", participant)[0])
+        return Member(*self._contract.view("memberOf", participant)[0])
 
     def round(self, number: int) -> Round:
         """Return a round's record."""
-        values = list(self._view("roundOf", number)[0])
+        values = list(self._contract.view("roundOf", number)[0])
         named: dict[str, Any] = dict(zip(Round.__dataclass_fields__, values, strict=True))
         named["status"] = RoundStatus(named["status"])
         for name in ("poster", "challenger"):
@@ -449,7 +457,7 @@ class Task:
         Raises ContractError, named TooFewForRoles, where the next round cannot be opened.
         """
         if round_number > self.round_number:
-            order, workers, validators = self._view("nextRoles")
+            order, workers, validators = self._contract.view("nextRoles")
         else:
             drawn = [a for name, a in self.events() if name == "RolesDrawn" and a["round"] == round_number]
             order, workers, validators = (drawn[-1][key] for key in ("order", "workers", "validators"))
@@ -459,7 +467,7 @@ class Task:
         """Return what members have said of the newest round so far."""
         return [
             Submission(to_checksum_address(who), tuple(to_checksum_address(one) for one in subjects), tuple(scores))
-            for who, subjects, scores in self._view("getSubmissions")[0]
+            for who, subjects, scores in self._contract.view("getSubmissions")[0]
         ]
 
     def seal_of(self, round_number: int) -> bytes:
@@ -468,18 +476,18 @@ class Task:
 
     def has_revealed(self, round_number: int, participant: str) -> bool:
         """Return whether a participant has opened its commitment in a round, the last that it committed in."""
-        return bool(self._view("hasRevealed", round_number, participant)[0])
+        return bool(self._contract.view("hasRevealed", round_number, participant)[0])
 
     def seed(self, round_number: int) -> bytes:
         """Return what a round's random draws begin with, 32 bytes; final once the round's reveals are over.
 
         Raises ContractError, named WordMissing, while the task's source of randomness has no word for the round.
         """
-        return bytes(self._view("seedOf", round_number)[0])
+        return bytes(self._contract.view("seedOf", round_number)[0])
 
     def balance(self, owner: str) -> int:
         """Return what an owner can withdraw, token units."""
-        return int(self._view("balances", owner)[0])
+        return int(self._contract.view("balances", owner)[0])
 
     def events(self) -> list[tuple[str, dict[str, Any]]]:
         """Return all events of the task, in order: name and arguments."""
@@ -490,19 +498,13 @@ class Task:
         return {a["round"]: block for block, name, a in self._history() if name == "RoundOpened"}
 
     def _history(self) -> Iterator[tuple[int, str, dict[str, Any]]]:
-        for event in self.chain.events(self.address, from_block=self.from_block):
-            decoded = self._abi.decode_event(list(event.topics), event.data)
-            if decoded is not None:
-                yield event.block, *_checksummed(decoded)
+        for event, name, arguments in self._contract.decoded(self.chain.events(self.address, from_block=self.from_block)):
+            yield event.block, *_checksummed(name, arguments)
 
     def events_of(self, receipt: Receipt) -> list[tuple[str, dict[str, Any]]]:
         """Return the task's events of one transaction."""
-        decoded = (
-            self._abi.decode_event(list(event.topics), event.data)
-            for event in receipt.events
-            if event.address == self.address
-        )
-        return [_checksummed(event) for event in decoded if event is not None]
+        own = (event for event in receipt.events if event.address == self.address)
+        return [_checksummed(name, arguments) for _, name, arguments in self._contract.decoded(own)]
 
     def digest(self) -> str:
         """Return one hash over all events of the task, in order: equal histories have equal digests."""
@@ -510,22 +512,6 @@ class Task:
         for event in self.chain.events(self.address, from_block=self.from_block):
             value = keccak256(value + b"".join(event.topics) + event.data)
         return "0x" + value.hex()
-
-    def _send(self, function: str, *arguments: Any) -> Receipt:
-        try:
-            return self.chain.send(self.address, self._abi.encode_call(function, arguments))
-        except ContractError as error:
-            raise self._explain(function, error) from error
-
-    def _view(self, function: str, *arguments: Any) -> tuple[Any, ...]:
-        try:
-            data = self.chain.call(self.address, self._abi.encode_call(function, arguments))
-        except ContractError as error:
-            raise self._explain(function, error) from error
-        return self._abi.decode_result(function, data)
-
-    def _explain(self, function: str, error: ContractError) -> ContractError:
-        return explained(f"FederatedTask refused {function}", error, *self._refusing, remedies=_REMEDIES)
 
 
 def roles_in_order(order: Sequence[str], workers: int, validators: int) -> dict[str, Role]:
@@ -543,8 +529,7 @@ def _tail(request: ScoreRequest | SealRequest) -> bytes:
     return keccak256(subjects) + keccak256(b"".join(score.to_bytes(32, "big") for score in request.scores))
 
 
-def _checksummed(event: tuple[str, dict[str, Any]]) -> tuple[str, dict[str, Any]]:
-    name, arguments = event
+def _checksummed(name: str, arguments: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     for key, value in arguments.items():
         if isinstance(value, str) and value.startswith("0x") and len(value) == 42:
             arguments[key] = to_checksum_address(value)
