@@ -19,12 +19,20 @@ from examples.benchmarks.task import Method, Task, partition_of
 Predict = Callable[[nn.Module, NDArray[Any], Context], NDArray[np.float32]]
 """What a client reports of the public inputs."""
 
+_DRAWN = "drawn_"
+
 
 def soft_label_cvae(task: Task) -> Method:
-    """FedSoftLabel without public inputs: as many as the others have are drawn from the clients' conditional VAEs."""
+    """FedSoftLabel without public inputs: as many as the others have are drawn from the clients' conditional VAEs.
+
+    What the task's `distillation` has with `drawn_` before it is of PseudoPublic, as drawn_epochs=25.
+    """
     from flwr_chainfl import PseudoPublic
 
-    return soft_label(task, public_set=PseudoPublic(classes=CLASSES, inputs=len(task.data.public.labels)))
+    drawn = {key: value for key, value in task.distillation.items() if key.startswith(_DRAWN)}
+    task.distillation = {key: value for key, value in task.distillation.items() if key not in drawn}
+    settings = {"inputs": len(task.data.public.labels), **{key.removeprefix(_DRAWN): v for key, v in drawn.items()}}
+    return soft_label(task, public_set=PseudoPublic(classes=CLASSES, **settings))
 
 
 def soft_label(task: Task, *, predict: Mapping[int, Predict] | None = None, **settings: Any) -> Method:
