@@ -76,7 +76,7 @@ def test_a_computation_can_be_taken_up_by_somebody_else(ledger: Ledger) -> None:
     reports = _revealed(federation)
     federation.publish(1, reports)
     listed = Result(participants=tuple(reports), scores=(), qualities=())
-    first = federation.task._send("computeScores", 1, *listed.as_arguments(), b"", 1)
+    first = federation.task._contract.send("computeScores", 1, *listed.as_arguments(), b"", 1)
     assert federation.task.progress(1) == dict(federation.task.events_of(first))["ScoringProgressed"]["progress"]
     ledger.task(federation.task.address, from_block=federation.task.from_block).compute_scores(1, listed, work=30)
     assert federation.task.round(1).status == RoundStatus.PAID

@@ -315,7 +315,7 @@ def test_labels_at_random_are_voted_out_of_the_consensus_and_the_pay(tmp_path):
     from tests.serverapp.federation import make_app
 
     def guess(model, inputs, context):
-        return np.eye(10, dtype=np.float32)[np.random.default_rng().integers(0, 10, len(inputs))]
+        return np.eye(10, dtype=np.float32)[np.random.default_rng(context.node_id).integers(0, 10, len(inputs))]
 
     count = 8
     app = make_app(count, predict=guess)
