@@ -4,6 +4,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 export FLWR_TELEMETRY_ENABLED := 0
 RUN_CONFIG ?=
+# a file's tests in one process, since whole runs share a SuperLink; four at once are enough memory for a laptop
+TEST := $(PY) -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 .PHONY: help install tools ipfs-node contracts check-contracts quickstart test test-fast lint data bench
 
@@ -49,10 +51,10 @@ quickstart: install
 
 test: install
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory tools ipfs-node; else echo "Node.js is missing: the tests that need anvil or an IPFS node are skipped (Debian: apt-get install nodejs npm)"; fi
-	$(PY) -m pytest
+	$(TEST)
 
 test-fast: install
-	$(PY) -m pytest -m "not slow"
+	$(TEST) -m "not slow"
 
 lint: install
 	$(VENV)/bin/ruff check .
