@@ -4,8 +4,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 export FLWR_TELEMETRY_ENABLED := 0
 RUN_CONFIG ?=
-# a file's tests in one process, since whole runs share a SuperLink; four at once are enough memory for a laptop
-TEST := $(PY) -m pytest -n logical --maxprocesses 4 --dist loadfile
+# a file's tests in one process, since whole runs share a SuperLink; four at once, with one thread of torch each
+TEST := OMP_NUM_THREADS=1 $(PY) -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 .PHONY: help install tools ipfs-node contracts check-contracts quickstart test test-fast lint data bench
 
