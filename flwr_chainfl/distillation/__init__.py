@@ -4,6 +4,7 @@ from flwr_chainfl.distillation.consensus import active_consensus, consensus_term
 from flwr_chainfl.distillation.cvae import (
     ConditionalVAE,
     Decoder,
+    Drawn,
     generate_public_set,
     pack_decoder,
     train_cvae,
@@ -33,6 +34,7 @@ __all__ = [
     "AtTemperature",
     "ConditionalVAE",
     "Decoder",
+    "Drawn",
     "active_consensus",
     "best_device",
     "class_count",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -300,13 +301,25 @@ def unpack_decoder(data: bytes) -> Decoder:
     return decoder.requires_grad_(False).eval()
 
 
+class Drawn(NamedTuple):
+    """Inputs drawn from decoders.
+
+    inputs: uint8 (count, *shape), 0 to 255 for values from 0 to 1; labels: uint8 (count,), the classes drawn; owners: int64
+    (count,), whose decoder each came from, by its place among them
+    """
+
+    inputs: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+    owners: NDArray[np.int64]
+
+
 def generate_public_set(
     decoders: Sequence[Decoder],
     histograms: NDArray[np.integer] | NDArray[np.floating],
     *,
     count: int,
     seed: int,
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+) -> Drawn:
     """Draw inputs from the participants' decoders, in the proportions of their samples.
 
     The class y of an input is drawn from the sum of the histograms, its decoder with probability proportional to
@@ -314,8 +327,6 @@ def generate_public_set(
 
     decoders: one a participant; histograms: numbers (participants, classes), finite and not negative
     count: at least 1; seed: 0 or more, of any size
-    returns: uint8 (count, *shape), 0 to 255 for values from 0 to 1; and the classes drawn, uint8 (count,)
-
     Raises PublicSetError when nothing can be drawn, or decoders and histograms do not fit each other.
     Source: docs/protocols/soft-label.md, "Public set"; Heinbaugh, Luz-Ricca, Shao, FedCVAE, ICLR 2023.
     Choice: latent values from a normal truncated to ±2; all numbers are numpy's, so torch's state neither decides
@@ -337,7 +348,7 @@ def generate_public_set(
         rows = np.flatnonzero(owners == owner)
         latent = _truncated_normal(generator, (len(rows), decoders[owner].latent))
         inputs[rows] = _decode(decoders[owner], latent, labels[rows].astype(np.int64))
-    return inputs, labels
+    return Drawn(inputs, labels, owners)
 
 
 def _check_decoders(decoders: Sequence[Decoder], shape: tuple[int, ...]) -> None:

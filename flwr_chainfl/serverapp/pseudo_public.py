@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from flwr.app import ConfigRecord, Message, RecordDict
-from numpy.typing import NDArray
 
 from flwr_chainfl.config import require
 from flwr_chainfl.crypto import Domain, Signature, decoder_statement, keccak256
@@ -24,7 +23,7 @@ from flwr_chainfl.serverapp.phases import ask
 from flwr_chainfl.storage import address, digest
 
 if TYPE_CHECKING:
-    from flwr_chainfl.distillation import Decoder
+    from flwr_chainfl.distillation import Decoder, Drawn
 
 log = logging.getLogger("flwr")
 
@@ -74,13 +73,12 @@ class PseudoPublic:
 class Generated:
     """A pseudo-public set.
 
-    inputs: uint8 (inputs, …), bytes for values from 0 to 1; labels: uint8 (inputs,), the classes they were drawn for;
+    drawn: inputs, the classes they were drawn for and whose decoder each is of, by its place in the provenance;
     provenance: what anybody needs to draw them again, and who signed for what, for the task's terms; refused: whose decoder
     was not used
     """
 
-    inputs: NDArray[np.uint8]
-    labels: NDArray[np.uint8]
+    drawn: Drawn
     provenance: dict[str, Any]
     refused: list[Refusal]
 
@@ -165,15 +163,16 @@ def _draw(
 
     seed, directory = surroundings.seed, surroundings.directory
     secret = secrets.token_bytes(32) if seed is None else hashlib.sha256(f"public set {seed}".encode()).digest()
-    inputs, labels = distillation.generate_public_set(
+    drawn = distillation.generate_public_set(
         [one.decoder for one in received],
         np.array([one.histogram for one in received], dtype=np.int64),
         count=settings.inputs,
         seed=int.from_bytes(secret, "big"),
     )
     (directory / "public-set-seed.txt").write_text(secret.hex() + "\n")
+    inputs = drawn.inputs
     if inputs.ndim == 4 and inputs.shape[1] in (1, 3):
-        sheet = write_sheet(inputs, labels, directory / "public-set.png", classes=settings.classes)
+        sheet = write_sheet(inputs, drawn.labels, directory / "public-set.png", classes=settings.classes)
         log.info("Drew %d public inputs; some of them are in %s", len(inputs), sheet)
     else:
         log.info("Drew %d public inputs of shape %s, which are no pictures to show", len(inputs), inputs.shape[1:])
@@ -186,7 +185,7 @@ def _draw(
         "signers": [one.address for one in received],
         "signatures": [one.signature.to_bytes().hex() for one in received],
     }
-    return Generated(inputs, labels, provenance, refused)
+    return Generated(drawn, provenance, refused)
 
 
 def _read(reply: Message, classes: int, domain: Domain) -> _Received:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,11 @@ from flwr_chainfl.storage import Store, address
 
 if TYPE_CHECKING:
     from torch import nn
+
+log = logging.getLogger("flwr")
+
+_DRAWN_WEIGHT = 0.5
+"""docs/benchmarks.md, "Drawn public inputs", compares others."""
 
 
 class SoftLabels:
@@ -69,6 +75,11 @@ class SoftLabels:
         Softens consensus and predictions.
     weight : float
         λ of the consensus term in local training.
+    known_weight : float, optional
+        Share of an input's known label in what the student learns of it, from 0 to 1. Default: 0.5 where inputs are drawn,
+        else 0. Of drawn inputs it is less where the consensus agrees with a decoder's classes less than half as often as
+        with all of them, and 0 where it never does. Clients are never told known labels: whoever knew them could report
+        them without a look at the input.
     exact : bool
         Whether the consensus is formed in whole numbers, which miners can seal. It needs a ``consensus`` that remembers
         nothing, no sharpening, and 1 or more ``consensus_bits``.
@@ -103,6 +114,7 @@ class SoftLabels:
         batch_size: int = 64,
         temperature: float = 1.0,
         weight: float = 1.0,
+        known_weight: float | None = None,
         send_public_set: bool = True,
         exact: bool = False,
     ) -> None:
@@ -114,6 +126,9 @@ class SoftLabels:
         require("batch_size", batch_size, minimum=1)
         require("temperature", temperature, above=0)
         require("weight", weight, minimum=0)
+        if known_weight is None:
+            known_weight = _DRAWN_WEIGHT if isinstance(public_set, PseudoPublic) else 0.0
+        require("known_weight", known_weight, minimum=0, maximum=1)
         if correction not in labels.CORRECTIONS:
             raise ConfigError(f"correction is {correction!r}; {' and '.join(map(repr, labels.CORRECTIONS))} are possible")
         self.student = student.to(distillation.best_device())
@@ -121,6 +136,7 @@ class SoftLabels:
         self.known_labels: NDArray[np.uint8] | None = None
         self._to_draw = public_set if isinstance(public_set, PseudoPublic) else None
         self._provenance: dict[str, Any] | None = None
+        self._owners: NDArray[np.int64] | None = None  # whose decoder drew each input
         if isinstance(public_set, PseudoPublic):
             self.tasks, self.classes = public_set.inputs, public_set.classes
         else:
@@ -141,6 +157,7 @@ class SoftLabels:
         self._batch_size = batch_size
         self._temperature = temperature
         self._weight = weight
+        self._known_weight = known_weight
         self._send_public_set = send_public_set
         self._have_public: set[int] = set()
         self._consensus: dict[int, bytes] = {}  # the newest two, by round, in the stored form
@@ -169,6 +186,7 @@ class SoftLabels:
             "batch-size": self._batch_size,
             "temperature": self._temperature,
             "weight": self._weight,
+            "known-weight": self._known_weight,
         }
 
     def open(self, surroundings: Surroundings) -> list[Refusal]:
@@ -180,8 +198,9 @@ class SoftLabels:
         if self._to_draw is not None:
             generated = generate(self._to_draw, surroundings)
             refused = generated.refused
-            self._take(generated.inputs, are_bytes=True)
-            self.known_labels, self._provenance = generated.labels, generated.provenance
+            self._take(generated.drawn.inputs, are_bytes=True)
+            self.known_labels, self._provenance = generated.drawn.labels, generated.provenance
+            self._owners = generated.drawn.owners
             if (found := distillation.class_count(self.student, self.public_set)) != self.classes:
                 raise ModelError(f"the student tells {found} classes apart, the public inputs are of {self.classes}")
         surroundings.store.put(self._public_data)
@@ -331,7 +350,7 @@ class SoftLabels:
         distillation.distill(
             self.student,
             self.public_set,
-            self._consensus_form.unpack(stored) if self._rule.exact else formed.unsharpened,
+            self._with_known(self._consensus_form.unpack(stored) if self._rule.exact else formed.unsharpened),
             epochs=self._student_epochs,
             learning_rate=self._learning_rate,
             batch_size=self._batch_size,
@@ -341,6 +360,35 @@ class SoftLabels:
             {name: Array(value) for name, value in distillation.state_arrays(self.student).items()}
         )
         return Aggregate(arrays, metrics, formed.weights, cid)
+
+    def _with_known(self, consensus: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return what the student learns, (tasks, classes): the consensus, and its share of the known labels."""
+        if self.known_labels is None or self._known_weight == 0:
+            return consensus
+        known = np.flatnonzero(self.known_labels != UNKNOWN)
+        given = self.known_labels[known]
+        share = np.full(len(known), self._known_weight, np.float32)
+        if self._owners is not None:
+            share *= self._belief(consensus.argmax(axis=1) == self.known_labels)[self._owners]
+        targets = consensus.copy()
+        targets[known] *= 1 - share[:, None]
+        targets[known, given] += share
+        return targets
+
+    def _belief(self, agrees: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Return how far each decoder's classes are believed, 0 to 1, from where the consensus agrees, (tasks,)."""
+        assert self._owners is not None
+        assert self._provenance is not None
+        signers = self._provenance["signers"]
+        drawn = np.bincount(self._owners, minlength=len(signers))
+        agreed = np.bincount(self._owners, weights=agrees, minlength=len(signers)) / np.maximum(drawn, 1)
+        belief: NDArray[np.float32] = np.minimum(1.0, agreed / max(agrees.mean() / 2, 1e-9)).astype(np.float32)
+        for owner in np.flatnonzero((belief < 1) & (drawn > 0)):
+            log.info(
+                "The student believes %s's decoder by %.0f %%: the consensus agrees with %.0f %% of its classes, with %.0f %% of all",
+                signers[owner], 100 * belief[owner], 100 * agreed[owner], 100 * agrees.mean(),
+            )  # fmt: skip
+        return belief
 
     def _reference(self, contribution: Contribution) -> bytes | None:
         """Return the stored labels that a reveal is coded against."""

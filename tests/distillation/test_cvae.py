@@ -75,7 +75,7 @@ def federation(_one_thread):
 
 
 def test_what_decoders_draw_teaches_a_classifier_real_digits(federation):
-    generated, drawn = generate_public_set(*federation, count=600, seed=0)
+    generated, drawn, _ = generate_public_set(*federation, count=600, seed=0)
     classifier = LogisticRegression(max_iter=200).fit(generated.reshape(600, -1) / 255, drawn)
     inputs, labels = digits()
     assert classifier.score(inputs.reshape(len(inputs), -1), labels) > 0.8
@@ -83,9 +83,9 @@ def test_what_decoders_draw_teaches_a_classifier_real_digits(federation):
 
 def test_one_seed_draws_one_set_whatever_torch_does(federation):
     torch.manual_seed(1)
-    inputs, labels = generate_public_set(*federation, count=300, seed=2**200)
+    inputs, labels, _ = generate_public_set(*federation, count=300, seed=2**200)
     state = torch.manual_seed(2).get_state()
-    again, labels_again = generate_public_set(*federation, count=300, seed=2**200)
+    again, labels_again, _ = generate_public_set(*federation, count=300, seed=2**200)
     assert (inputs.dtype, inputs.shape, labels.dtype) == (np.uint8, (300, *SHAPE), np.uint8)
     assert (inputs == again).all()
     assert (labels == labels_again).all()
@@ -98,7 +98,7 @@ def test_a_flat_vae_draws_digits_as_well():
     flat = inputs.reshape(len(inputs), -1)
     seed_torch(0)
     decoder = train_cvae(flat, labels, classes=CLASSES, epochs=4).decoder
-    generated, drawn = generate_public_set([decoder], class_histogram(labels, CLASSES)[None], count=600, seed=0)
+    generated, drawn, _ = generate_public_set([decoder], class_histogram(labels, CLASSES)[None], count=600, seed=0)
     assert generated.shape == (600, 64)
     classifier = LogisticRegression(max_iter=200).fit(generated / 255, drawn)
     assert classifier.score(flat, labels) > 0.8
@@ -106,8 +106,9 @@ def test_a_flat_vae_draws_digits_as_well():
 
 def test_classes_and_decoders_are_drawn_in_proportion_to_the_counts():
     decoders = [constant_decoder(-100.0), constant_decoder(100.0)]
-    inputs, labels = generate_public_set(decoders, np.array([[30, 0, 30], [0, 30, 10]]), count=2000, seed=0)
+    inputs, labels, owners = generate_public_set(decoders, np.array([[30, 0, 30], [0, 30, 10]]), count=2000, seed=0)
     bright = inputs.reshape(2000, -1).max(axis=1)
+    np.testing.assert_array_equal(owners, bright == 255)
     assert set(bright[labels == 0]) == {0}
     assert set(bright[labels == 1]) == {255}
     assert set(bright[labels == 2]) == {0, 255}
@@ -118,7 +119,7 @@ def test_classes_and_decoders_are_drawn_in_proportion_to_the_counts():
 
 def test_a_value_between_two_bytes_goes_to_the_nearer_one():
     logit = math.log(100.6 / (255 - 100.6))
-    inputs, _ = generate_public_set([constant_decoder(logit)], np.ones((1, 3)), count=1, seed=0)
+    inputs, _, _ = generate_public_set([constant_decoder(logit)], np.ones((1, 3)), count=1, seed=0)
     assert (inputs == 101).all()
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from flwr.app import RecordDict
 
-from flwr_chainfl import FedSoftLabel, Ledger, PseudoPublic, Reputation, Wallet
+from flwr_chainfl import FedSoftLabel, Ledger, PseudoPublic, Reputation, SoftLabels, Wallet, distillation
 from flwr_chainfl.audit import audit
 from flwr_chainfl.distillation import predict
 from flwr_chainfl.errors import ConfigError, ParticipationError, PublicSetError
@@ -271,8 +271,8 @@ def image_app(clients: int, **parameters):
 
 def drawing(tmp_path, count: int, **settings) -> FedSoftLabel:
     return FedSoftLabel(
-        public_set=PseudoPublic(classes=10, inputs=80, epochs=2, **settings.pop("pseudo", {})), student=Net(),
-        distillation={"epochs": 1, "student_epochs": 2}, run_directory=tmp_path,
+        public_set=PseudoPublic(**{"classes": 10, "inputs": 80, "epochs": 2, **settings.pop("pseudo", {})}), student=Net(),
+        distillation={"epochs": 1, "student_epochs": 2, **settings.pop("distillation", {})}, run_directory=tmp_path,
         **{"num_rounds": 1, "seed": 3, "phase_timeout": 30, **nodes_of(count), **settings},
     )  # fmt: skip
 
@@ -293,6 +293,88 @@ def test_public_inputs_are_drawn_from_the_clients_decoders(tmp_path):
     assert all(entry["calibration"] for entry in record["rounds"])  # the drawn classes are known
     assert all(len(entry["contributions"]) == 3 for entry in record["rounds"])
     assert audit(strategy.run_directory) == []
+
+
+def taught(monkeypatch, strategy, grid) -> tuple[np.ndarray, np.ndarray]:
+    """Run one round; return what its student was taught, and the consensus that it was formed from."""
+    learn, form = distillation.distill, SoftLabels._form
+    targets, formed = [], []
+
+    def distilling(model, inputs, labels, **settings):
+        if model is strategy.exchange.student:
+            targets.append(np.array(labels))
+        return learn(model, inputs, labels, **settings)
+
+    def forming(*arguments):
+        formed.append(form(*arguments))
+        return formed[-1]
+
+    monkeypatch.setattr(distillation, "distill", distilling)
+    monkeypatch.setattr(SoftLabels, "_form", forming)
+    start(strategy, grid, rounds=1)
+    assert len(targets) == 1
+    return targets[0], np.array(formed[0].unsharpened)
+
+
+def test_the_student_learns_known_labels_by_their_weight_and_no_client_is_told_them(tmp_path, monkeypatch):
+    known = known_labels(200)
+    known[::3] = 255
+    grid = federation(3)
+    strategy = soft_label_strategy(
+        tmp_path, 3, num_rounds=1, public_set=public_inputs(200), known_labels=known, distillation={"known_weight": 0.25}
+    )
+    targets, consensus = taught(monkeypatch, strategy, grid)
+    unknown = known == 255
+    np.testing.assert_array_equal(targets[unknown], consensus[unknown])
+    np.testing.assert_allclose(targets[~unknown], 0.75 * consensus[~unknown] + 0.25 * np.eye(10)[known[~unknown]], atol=1e-6)
+    assert record_of(strategy)["config"]["known-weight"] == 0.25
+    carried = [v for m in grid.sent for c in m.content.config_records.values() for v in c.values() if isinstance(v, bytes)]
+    assert carried
+    assert not any(known.tobytes()[:100] in value for value in carried)
+    assert audit(strategy.run_directory) == []
+
+
+def test_labels_that_the_user_knows_are_not_taught_unless_asked_for(tmp_path, monkeypatch):
+    strategy = soft_label_strategy(
+        tmp_path, 3, num_rounds=1, public_set=public_inputs(200), known_labels=known_labels(200)
+    )
+    targets, consensus = taught(monkeypatch, strategy, federation(3))
+    np.testing.assert_array_equal(targets, consensus)
+
+
+def expected_of_drawn(strategy, consensus) -> np.ndarray:
+    """Return what a student is to learn of drawn inputs: half their classes, less where a decoder is contradicted."""
+    known, owners = strategy.exchange.known_labels, strategy.exchange._owners
+    agrees = consensus.argmax(axis=1) == known
+    belief = np.array([min(1.0, 2 * agrees[owners == owner].mean() / agrees.mean()) for owner in range(owners.max() + 1)])
+    share = 0.5 * belief[owners][:, None]
+    return (1 - share) * consensus + share * np.eye(10)[known]
+
+
+def test_half_of_what_the_student_learns_of_drawn_inputs_is_their_class(tmp_path, monkeypatch):
+    strategy = drawing(tmp_path, 3)
+    targets, consensus = taught(monkeypatch, strategy, federation(3, apps={i: image_app(3) for i in range(3)}))
+    np.testing.assert_allclose(targets, expected_of_drawn(strategy, consensus), atol=1e-6)
+    assert strategy.exchange._known_weight == 0.5
+
+
+def test_a_decoder_of_false_classes_is_believed_less_and_named(tmp_path, monkeypatch, caplog):
+    images, labels = private_data(0, 4)
+
+    def mislabelled(context):
+        return images.numpy()[:, None], (labels.numpy() + 1) % 10
+
+    apps = {0: make_app(4, private_data=mislabelled), **{i: image_app(4) for i in range(1, 4)}}
+    strategy = drawing(tmp_path, 4, pseudo={"epochs": 60, "inputs": 200})
+    targets, consensus = taught(monkeypatch, strategy, federation(4, apps=apps))
+    np.testing.assert_allclose(targets, expected_of_drawn(strategy, consensus), atol=1e-6)
+    exchange = strategy.exchange
+    liar = next(p["address"] for p in record_of(strategy)["participants"] if p["node"] == "1000")
+    owner = exchange._provenance["signers"].index(liar)
+    of_liar = exchange._owners == owner
+    given = targets[np.arange(200), exchange.known_labels] - consensus[np.arange(200), exchange.known_labels]
+    assert given[of_liar].mean() < 0.5 * given[~of_liar].mean()
+    assert f"believes {liar}'s decoder by" in caplog.text
 
 
 def test_drawn_inputs_repeat_with_the_seed(tmp_path):
