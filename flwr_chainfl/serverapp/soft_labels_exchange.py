@@ -129,6 +129,10 @@ class SoftLabels:
         if known_weight is None:
             known_weight = _DRAWN_WEIGHT if isinstance(public_set, PseudoPublic) else 0.0
         require("known_weight", known_weight, minimum=0, maximum=1)
+        if known_weight > 0 and known_labels is None and not isinstance(public_set, PseudoPublic):
+            raise ConfigError(
+                f"known_weight is {known_weight} and no labels are known; pass known_labels, or leave known_weight out"
+            )
         if correction not in labels.CORRECTIONS:
             raise ConfigError(f"correction is {correction!r}; {' and '.join(map(repr, labels.CORRECTIONS))} are possible")
         self.student = student.to(distillation.best_device())

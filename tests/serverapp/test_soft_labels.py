@@ -342,6 +342,12 @@ def test_labels_that_the_user_knows_are_not_taught_unless_asked_for(tmp_path, mo
     np.testing.assert_array_equal(targets, consensus)
 
 
+def test_a_weight_of_known_labels_that_cannot_be_is_refused():
+    for weight, message in ((1.5, "known_weight is 1.5"), (0.5, "known_weight is 0.5 and no labels are known")):
+        with pytest.raises(ConfigError, match=message):
+            FedSoftLabel(public_set=public_inputs(), student=Net(), distillation={"known_weight": weight})
+
+
 def expected_of_drawn(strategy, consensus) -> np.ndarray:
     """Return what a student is to learn of drawn inputs: half their classes, less where a decoder is contradicted."""
     known, owners = strategy.exchange.known_labels, strategy.exchange._owners
