@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +16,7 @@ from flwr.serverapp.strategy import FedAvg
 from torch import nn
 
 from examples.benchmarks.grid import RUN_ID, Intercept, LocalGrid, make_node  # noqa: F401 - the tests use RUN_ID
-from flwr_chainfl import ChainClientApp, FedSoftLabel, consensus_term
+from flwr_chainfl import ChainClientApp, FedSoftLabel, SoftLabels, consensus_term, distillation
 
 
 class Net(nn.Module):
@@ -116,3 +117,30 @@ def start(strategy: Any, grid: LocalGrid, rounds: int = 2, model: nn.Module | No
     random.seed(0)
     initial = ArrayRecord((model if model is not None else Net()).state_dict())
     return strategy.start(grid, initial, num_rounds=rounds, timeout=5)
+
+
+def record_of(strategy: Any) -> dict[str, Any]:
+    """Return the record of a strategy's run."""
+    assert strategy.run_directory is not None
+    return json.loads((strategy.run_directory / "run.json").read_text())
+
+
+def taught(monkeypatch: Any, strategy: FedSoftLabel, grid: LocalGrid) -> tuple[np.ndarray, np.ndarray]:
+    """Run one round; return what its student was taught, and the consensus that it was formed from."""
+    learn, form = distillation.distill, SoftLabels._form
+    targets, formed = [], []
+
+    def distilling(model, inputs, labels, **settings):
+        if model is strategy.exchange.student:
+            targets.append(np.array(labels))
+        return learn(model, inputs, labels, **settings)
+
+    def forming(*arguments):
+        formed.append(form(*arguments))
+        return formed[-1]
+
+    monkeypatch.setattr(distillation, "distill", distilling)
+    monkeypatch.setattr(SoftLabels, "_form", forming)
+    start(strategy, grid, rounds=1)
+    assert len(targets) == 1
+    return targets[0], np.array(formed[0].unsharpened)

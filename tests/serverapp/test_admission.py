@@ -1,6 +1,5 @@
 """Who may join, through real messages: on the list, with an invitation, or neither."""
 
-import json
 
 import pytest
 
@@ -8,7 +7,7 @@ from flwr_chainfl import AllowList, ChainStrategy, Invitations, Ledger, SampleCo
 from flwr_chainfl.admission import read_list
 from flwr_chainfl.audit import audit
 from flwr_chainfl.errors import ParticipationError
-from tests.serverapp.federation import fedavg, federation, make_app, start
+from tests.serverapp.federation import fedavg, federation, make_app, record_of, start
 
 SEED = 3
 INVITER = Wallet.derived(8, "inviter")
@@ -20,10 +19,6 @@ def strategy_with(directory, admission, **settings) -> ChainStrategy:
         exchange=Weights(fedavg(3)), scorer=SampleCount(), run_directory=directory, admission=admission,
         **{"num_rounds": 1, "seed": SEED, "phase_timeout": 0.2, **settings},
     )  # fmt: skip
-
-
-def record_of(strategy: ChainStrategy) -> dict:
-    return json.loads((strategy.run_directory / "run.json").read_text())
 
 
 def invitation(device: Wallet, invitations: Invitations, *, deadline: int = 2**40) -> bytes:

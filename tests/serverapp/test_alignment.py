@@ -1,6 +1,5 @@
 """FedAlignment over real client apps: what the contract averages, what each kind of participant earns, and bad input."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from flwr_chainfl.crypto import unit_chain
 from flwr_chainfl.errors import ConfigError, GasCapError
 from flwr_chainfl.fixedpoint import WAD
 from flwr_chainfl.packed_vector import pack
-from tests.serverapp.federation import Net, digits, federation, start
+from tests.serverapp.federation import Net, digits, federation, record_of, start
 
 
 def initial() -> ArrayRecord:
@@ -26,11 +25,6 @@ def initial() -> ArrayRecord:
 def strategy_of(directory: Path, count: int, **settings: Any) -> FedAlignment:
     common = {"num_rounds": 2, "seed": 3, "phase_timeout": 0.2, "run_directory": directory}
     return FedAlignment(arrays=initial(), min_nodes=count, **{**common, **settings})
-
-
-def record_of(strategy: FedAlignment) -> dict:
-    assert strategy.run_directory is not None
-    return json.loads((strategy.run_directory / "run.json").read_text())
 
 
 def paid(record: dict) -> dict[int, float]:

@@ -1,6 +1,5 @@
 """Collateral, peer review and sealed models over real client apps in one process."""
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +28,7 @@ from flwr_chainfl.errors import ConfigError, RecipientError, ReportError
 from flwr_chainfl.fixedpoint import WAD
 from flwr_chainfl.messages import REPLY_RECORD, TYPE_KEY, TYPE_REVEAL, TYPE_REVIEW, EnvelopeTerms
 from flwr_chainfl.storage import FolderStore
-from tests.serverapp.federation import Net, digits, federation, make_app, start
+from tests.serverapp.federation import Net, digits, federation, make_app, record_of, start
 
 STAKE, SLASH = 100 * WAD, 10 * WAD
 
@@ -41,11 +40,6 @@ def strategy_of(directory: Path, count: int, **settings: Any) -> FedCollateral:
     return FedCollateral(
         min_nodes=count, run_directory=directory, stake=STAKE, **{"num_rounds": 2, "seed": 3, "phase_timeout": 0.2, **settings}
     )
-
-
-def record_of(strategy: ChainStrategy) -> dict[str, Any]:
-    assert strategy.run_directory is not None
-    return json.loads((strategy.run_directory / "run.json").read_text())
 
 
 def of_clients(record: dict[str, Any], key: str) -> dict[int, int]:

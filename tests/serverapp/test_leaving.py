@@ -1,6 +1,5 @@
 """Members that leave the task by themselves, on the ledger, while a run goes on."""
 
-import json
 
 import pytest
 
@@ -10,7 +9,15 @@ from flwr_chainfl.fixedpoint import WAD
 from flwr_chainfl.ledger import Task
 from flwr_chainfl.serverapp.relay import Relay
 from tests.federation import approve, guest
-from tests.serverapp.federation import Net, fedavg, federation, public_inputs, soft_label_strategy, start
+from tests.serverapp.federation import (
+    Net,
+    fedavg,
+    federation,
+    public_inputs,
+    record_of,
+    soft_label_strategy,
+    start,
+)
 
 CLIENTS = 6
 LEAVER = Wallet.derived(3, "participant 1")
@@ -47,10 +54,6 @@ def once_in_round(number, act_):
             act_()
 
     return maybe
-
-
-def record_of(strategy):
-    return json.loads((strategy.run_directory / "run.json").read_text())
 
 
 def in_message(kind):

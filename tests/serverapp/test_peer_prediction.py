@@ -27,7 +27,7 @@ from flwr_chainfl.audit import audit
 from flwr_chainfl.crypto import Domain, TypedData, Wallet
 from flwr_chainfl.errors import ConfigError
 from flwr_chainfl.messages import RoundTerms, read_terms
-from tests.serverapp.federation import Net, federation, make_app, nodes_of, public_inputs, start
+from tests.serverapp.federation import Net, federation, make_app, nodes_of, public_inputs, record_of, start
 
 INPUTS = public_inputs(200)
 
@@ -39,11 +39,6 @@ def strategy_of(directory: Path, count: int, **settings: Any) -> FedPeerPredicti
             "public_set": INPUTS, "student": Net(), "distillation": {"epochs": 1, "student_epochs": 2}, **settings
         }
     return FedPeerPrediction(min_nodes=count, **{**common, **settings})
-
-
-def record_of(strategy: ChainStrategy) -> dict:
-    assert strategy.run_directory is not None
-    return json.loads((strategy.run_directory / "run.json").read_text())
 
 
 def kinds(record: dict) -> set[str]:

@@ -34,7 +34,7 @@ from flwr_chainfl.messages import REPLY_RECORD, TYPE_SEAL, TYPE_VOTE
 from flwr_chainfl.serverapp.assessment import PeerReview
 from flwr_chainfl.storage import FolderStore
 from flwr_chainfl.weights import pack_weights, unpack_weights
-from tests.serverapp.federation import Net, fedavg, federation, public_inputs, start
+from tests.serverapp.federation import Net, fedavg, federation, public_inputs, record_of, start
 
 CLIENTS = 6
 SHARES = Rotation(workers=3, validators=2, miners=1)
@@ -51,10 +51,6 @@ def chainfl(directory, count=CLIENTS, **settings):
     return ChainFL(
         public_set=public_inputs(), student=Net(), distillation=distillation, run_directory=directory, **settings
     )
-
-
-def record_of(strategy):
-    return json.loads((strategy.run_directory / "run.json").read_text())
 
 
 def kinds_of(record):

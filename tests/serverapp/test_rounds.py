@@ -40,14 +40,10 @@ from tests.serverapp.federation import (
     make_app,
     nodes_of,
     public_inputs,
+    record_of,
     soft_label_strategy,
     start,
 )
-
-
-def record_of(strategy: ChainStrategy) -> dict:
-    assert strategy.run_directory is not None
-    return json.loads((strategy.run_directory / "run.json").read_text())
 
 
 def paid(record: dict) -> dict[str, int]:
