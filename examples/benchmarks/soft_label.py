@@ -29,9 +29,8 @@ def soft_label_cvae(task: Task) -> Method:
     """
     from flwr_chainfl import PseudoPublic
 
-    drawn = {key: value for key, value in task.distillation.items() if key.startswith(_DRAWN)}
-    task.distillation = {key: value for key, value in task.distillation.items() if key not in drawn}
-    settings = {"inputs": len(task.data.public.labels), **{key.removeprefix(_DRAWN): v for key, v in drawn.items()}}
+    drawn = {key.removeprefix(_DRAWN): value for key, value in task.distillation.items() if key.startswith(_DRAWN)}
+    settings = {"inputs": len(task.data.public.labels), **drawn}
     return soft_label(task, public_set=PseudoPublic(classes=CLASSES, **settings))
 
 
@@ -57,7 +56,7 @@ def soft_label(task: Task, *, predict: Mapping[int, Predict] | None = None, **se
             "learning_rate": budget.learning_rate,
             "batch_size": budget.batch_size,
             "send_public_set": not real,
-            **task.distillation,
+            **{key: value for key, value in task.distillation.items() if not key.startswith(_DRAWN)},
         },
         **{"public_set": task.data.public.images, **task.nodes, **settings},
     )
