@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -26,16 +25,14 @@ from flwr_chainfl.messages import (
     as_inputs,
     pack_array,
 )
-from flwr_chainfl.serverapp.calibration import UNKNOWN
 from flwr_chainfl.serverapp.contribution import Contribution
 from flwr_chainfl.serverapp.exchange import Aggregate, Refusal, Surroundings
+from flwr_chainfl.serverapp.known_labels import Owners, checked_labels, with_known
 from flwr_chainfl.serverapp.pseudo_public import PseudoPublic, generate
 from flwr_chainfl.storage import Store, address
 
 if TYPE_CHECKING:
     from torch import nn
-
-log = logging.getLogger("flwr")
 
 _DRAWN_WEIGHT = 0.5
 """docs/benchmarks.md, "Drawn public inputs", compares others."""
@@ -140,13 +137,13 @@ class SoftLabels:
         self.known_labels: NDArray[np.uint8] | None = None
         self._to_draw = public_set if isinstance(public_set, PseudoPublic) else None
         self._provenance: dict[str, Any] | None = None
-        self._owners: NDArray[np.int64] | None = None  # whose decoder drew each input
+        self._owners: Owners | None = None
         if isinstance(public_set, PseudoPublic):
             self.tasks, self.classes = public_set.inputs, public_set.classes
         else:
             self._take(_checked(public_set))
             self.tasks, self.classes = len(self.public_set), distillation.class_count(student, self.public_set)
-            self.known_labels = _known(known_labels, self.tasks, self.classes)
+            self.known_labels = checked_labels(known_labels, self.tasks, self.classes)
         if not 2 <= self.classes <= 255:
             raise ModelError(f"the student tells {self.classes} classes apart; between 2 and 255 are possible")
         self._rule = ConsensusRule(kind=consensus, classes=self.classes, entropy_temperature=entropy_temperature, exact=exact)
@@ -204,7 +201,7 @@ class SoftLabels:
             refused = generated.refused
             self._take(generated.drawn.inputs, are_bytes=True)
             self.known_labels, self._provenance = generated.drawn.labels, generated.provenance
-            self._owners = generated.drawn.owners
+            self._owners = Owners(of_input=generated.drawn.owners, signers=generated.provenance["signers"])
             if (found := distillation.class_count(self.student, self.public_set)) != self.classes:
                 raise ModelError(f"the student tells {found} classes apart, the public inputs are of {self.classes}")
         surroundings.store.put(self._public_data)
@@ -354,7 +351,7 @@ class SoftLabels:
         distillation.distill(
             self.student,
             self.public_set,
-            self._with_known(self._consensus_form.unpack(stored) if self._rule.exact else formed.unsharpened),
+            self._lesson(formed, stored),
             epochs=self._student_epochs,
             learning_rate=self._learning_rate,
             batch_size=self._batch_size,
@@ -365,34 +362,12 @@ class SoftLabels:
         )
         return Aggregate(arrays, metrics, formed.weights, cid)
 
-    def _with_known(self, consensus: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return what the student learns, (tasks, classes): the consensus, and its share of the known labels."""
+    def _lesson(self, formed: Formed, stored: bytes) -> NDArray[np.float32]:
+        """Return what the student learns, (tasks, classes)."""
+        consensus = self._consensus_form.unpack(stored) if self._rule.exact else formed.unsharpened
         if self.known_labels is None or self._known_weight == 0:
             return consensus
-        known = np.flatnonzero(self.known_labels != UNKNOWN)
-        given = self.known_labels[known]
-        share = np.full(len(known), self._known_weight, np.float32)
-        if self._owners is not None:
-            share *= self._belief(consensus.argmax(axis=1) == self.known_labels)[self._owners]
-        targets = consensus.copy()
-        targets[known] *= 1 - share[:, None]
-        targets[known, given] += share
-        return targets
-
-    def _belief(self, agrees: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """Return how far each decoder's classes are believed, 0 to 1, from where the consensus agrees, (tasks,)."""
-        assert self._owners is not None
-        assert self._provenance is not None
-        signers = self._provenance["signers"]
-        drawn = np.bincount(self._owners, minlength=len(signers))
-        agreed = np.bincount(self._owners, weights=agrees, minlength=len(signers)) / np.maximum(drawn, 1)
-        belief: NDArray[np.float32] = np.minimum(1.0, agreed / max(agrees.mean() / 2, 1e-9)).astype(np.float32)
-        for owner in np.flatnonzero((belief < 1) & (drawn > 0)):
-            log.info(
-                "The student believes %s's decoder by %.0f %%: the consensus agrees with %.0f %% of its classes, with %.0f %% of all",
-                signers[owner], 100 * belief[owner], 100 * agreed[owner], 100 * agrees.mean(),
-            )  # fmt: skip
-        return belief
+        return with_known(consensus, self.known_labels, self._known_weight, self._owners)
 
     def _reference(self, contribution: Contribution) -> bytes | None:
         """Return the stored labels that a reveal is coded against."""
@@ -412,23 +387,6 @@ class SoftLabels:
 
 def _labels(values: NDArray[np.uint8]) -> ArrayRecord:
     return ArrayRecord({LABELS_ARRAY: Array(values)})
-
-
-def _known(known: ArrayLike | None, tasks: int, classes: int) -> NDArray[np.uint8] | None:
-    if known is None:
-        return None
-    array = np.asarray(known)
-    if array.shape != (tasks,) or array.dtype.kind not in "iu":
-        raise PublicSetError(
-            f"known_labels have shape {array.shape} and type {array.dtype}; one integer for each of the {tasks} public "
-            f"inputs is needed, {UNKNOWN} where its label is not known"
-        )
-    wrong = (array != UNKNOWN) & ((array < 0) | (array >= classes))
-    if wrong.any():
-        raise PublicSetError(
-            f"known_labels hold {array[wrong][0]} at {int(wrong.argmax())}; labels below {classes}, or {UNKNOWN}, are possible"
-        )
-    return array.astype(np.uint8)
 
 
 def _checked(public_set: ArrayLike) -> NDArray[Any]:

@@ -60,7 +60,7 @@ def test_public_inputs_are_drawn_from_the_clients_decoders(tmp_path):
 
 def expected_of_drawn(strategy, consensus) -> np.ndarray:
     """Return what a student is to learn of drawn inputs: half their classes, less where a decoder is contradicted."""
-    known, owners = strategy.exchange.known_labels, strategy.exchange._owners
+    known, owners = strategy.exchange.known_labels, strategy.exchange._owners.of_input
     agrees = consensus.argmax(axis=1) == known
     belief = np.array([min(1.0, 2 * agrees[owners == owner].mean() / agrees.mean()) for owner in range(owners.max() + 1)])
     share = 0.5 * belief[owners][:, None]
@@ -87,7 +87,7 @@ def test_a_decoder_of_false_classes_is_believed_less_and_named(tmp_path, monkeyp
     exchange = strategy.exchange
     liar = next(p["address"] for p in record_of(strategy)["participants"] if p["node"] == "1000")
     owner = exchange._provenance["signers"].index(liar)
-    of_liar = exchange._owners == owner
+    of_liar = exchange._owners.of_input == owner
     given = targets[np.arange(200), exchange.known_labels] - consensus[np.arange(200), exchange.known_labels]
     assert given[of_liar].mean() < 0.5 * given[~of_liar].mean()
     assert f"believes {liar}'s decoder by" in caplog.text
