@@ -42,3 +42,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 @pytest.mark.parametrize("name", ["ChainClientApp", "FedSoftLabel", "Ledger", "Wallet"])
 def test_what_needs_no_torch_does_not_load_it(name: str) -> None:
     assert "torch" not in _loaded_after(f"from flwr_chainfl import {name}")
+
+
+def test_a_client_loads_nothing_of_the_chain() -> None:
+    assert _loaded_after("from flwr_chainfl import ChainClientApp") == {"flwr"}

@@ -6,8 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from flwr_chainfl.audit.audited_run import AuditedRun, Entry
-from flwr_chainfl.crypto import round_seed, salts_entropy
-from flwr_chainfl.ledger import NOBODY, address_order
+from flwr_chainfl.crypto import address_order, round_seed, salts_entropy
+from flwr_chainfl.ledger import NOBODY
 from flwr_chainfl.ledger.task import roles_in_order
 from flwr_chainfl.rewards import Streaks, Strikes
 from flwr_chainfl.roles import Role

@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 
 from flwr.app import ArrayRecord, ConfigRecord, Context, Message, RecordDict
 
-from flwr_chainfl.crypto import EncryptionKey, EnvelopeContext, TypedData, Wallet, unseal_bytes
+from flwr_chainfl.crypto import EncryptionKey, EnvelopeContext, TypedData, Wallet, task_domain, unseal_bytes
 from flwr_chainfl.errors import ChainFLError, ReportError
 from flwr_chainfl.fixedpoint import to_wad
-from flwr_chainfl.ledger import task_domain
 from flwr_chainfl.messages import REPLY_RECORD, AssessmentTerms, RoundTerms, only_metrics
 from flwr_chainfl.weights import in_order, unpack_weights
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from flwr.app import ConfigRecord, Context, RecordDict
 
-from flwr_chainfl.crypto import Domain, TypedData, Wallet, commitment, payload_hash
+from flwr_chainfl.crypto import Domain, TypedData, Wallet, commitment, payload_hash, task_domain
 from flwr_chainfl.errors import CommitmentError
-from flwr_chainfl.ledger import task_domain
 from flwr_chainfl.messages import REFERENCE_NONE, REPLY_RECORD, STATE_RECORD, RoundTerms
 from flwr_chainfl.storage import digest
 

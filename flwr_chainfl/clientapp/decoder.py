@@ -11,7 +11,7 @@ import numpy as np
 from flwr.app import ConfigRecord, Context, RecordDict
 from numpy.typing import NDArray
 
-from flwr_chainfl.crypto import Domain, Wallet, decoder_statement
+from flwr_chainfl.crypto import Wallet, decoder_statement, task_domain
 from flwr_chainfl.errors import ConfigError
 from flwr_chainfl.labels import class_histogram, laplace_histogram
 from flwr_chainfl.messages import REPLY_RECORD, DecoderTerms
@@ -67,7 +67,7 @@ def train_decoder(
         counts = laplace_histogram(counts, epsilon=terms.epsilon, generator=np.random.default_rng())
     decoder, histogram = distillation.pack_decoder(model), [int(c) for c in counts]
     statement = decoder_statement(
-        Domain(name="FederatedTask", version="1", chain_id=terms.chain_id, contract=terms.task),
+        task_domain(terms.chain_id, terms.task),
         participant=wallet.address,
         decoder=digest(address(decoder)),
         histogram=histogram,

@@ -13,11 +13,11 @@ from flwr_chainfl.crypto import (
     Signature,
     TypedData,
     Wallet,
+    key_domain,
     recover,
     seal_bytes,
 )
 from flwr_chainfl.errors import SignatureError
-from flwr_chainfl.ledger.keys import key_domain
 from flwr_chainfl.messages import REPLY_RECORD, EnvelopeTerms, RoundTerms
 
 

@@ -9,10 +9,19 @@ from typing import Any
 from flwr.app import ConfigRecord, RecordDict
 
 from flwr_chainfl.consensus import Standing
-from flwr_chainfl.crypto import Domain, Signature, TypedData, Wallet, commitment, payload_hash, recover
+from flwr_chainfl.crypto import (
+    Domain,
+    Signature,
+    TypedData,
+    Wallet,
+    address_order,
+    commitment,
+    payload_hash,
+    recover,
+    task_domain,
+)
 from flwr_chainfl.errors import ReportError, SealError, SignatureError
 from flwr_chainfl.labels import LabelFormat, hard_labels
-from flwr_chainfl.ledger import address_order, task_domain
 from flwr_chainfl.messages import REPLY_RECORD, SOFT_LABELS, RoundTerms, SealTerms
 from flwr_chainfl.roles import Role
 from flwr_chainfl.scoring import Facts, ProxyVote, marks_of

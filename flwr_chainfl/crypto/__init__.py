@@ -1,6 +1,7 @@
 """Commitments, typed signatures, wallets, and envelopes that only named recipients open."""
 
 from flwr_chainfl.crypto.commitment import calibration_commitment, commitment, keccak256, payload_hash
+from flwr_chainfl.crypto.domains import address_order, key_domain, task_domain
 from flwr_chainfl.crypto.encryption_key import SCHEMES, EncryptionKey, PublicKey
 from flwr_chainfl.crypto.envelope import (
     EnvelopeContext,
@@ -27,17 +28,20 @@ __all__ = [
     "TypedData",
     "VectorTree",
     "Wallet",
+    "address_order",
     "calibration_commitment",
     "commitment",
     "decoder_statement",
     "envelope_readers",
     "keccak256",
+    "key_domain",
     "payload_hash",
     "recover",
     "round_seed",
     "salts_entropy",
     "seal",
     "seal_bytes",
+    "task_domain",
     "unit_chain",
     "unseal",
     "unseal_bytes",

@@ -3,7 +3,7 @@
 from flwr_chainfl.ledger.average import Average, VectorSet
 from flwr_chainfl.ledger.chain import Chain, Event, Receipt
 from flwr_chainfl.ledger.gate import Gate
-from flwr_chainfl.ledger.keys import Keys, key_domain
+from flwr_chainfl.ledger.keys import Keys
 from flwr_chainfl.ledger.ledger import Ledger
 from flwr_chainfl.ledger.randomness import Randomness
 from flwr_chainfl.ledger.registry import Registry
@@ -15,8 +15,6 @@ from flwr_chainfl.ledger.requests import (
     Reveal,
     ScoreRequest,
     SealRequest,
-    address_order,
-    task_domain,
 )
 from flwr_chainfl.ledger.task import (
     NO_HASH,
@@ -57,7 +55,4 @@ __all__ = [
     "Task",
     "TaskStatus",
     "VectorSet",
-    "address_order",
-    "key_domain",
-    "task_domain",
 ]

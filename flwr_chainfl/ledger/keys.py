@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from eth_utils.address import to_checksum_address
 
-from flwr_chainfl.crypto import Domain
+from flwr_chainfl.crypto import Domain, key_domain
 from flwr_chainfl.ledger.chain import Chain, Receipt
 from flwr_chainfl.ledger.contract import Contract
 from flwr_chainfl.ledger.requests import KeyRequest
@@ -50,8 +50,3 @@ class Keys:
             for _, name, a in self._contract.decoded(self.chain.events(self.address, from_block=0))
             if name == "KeyRegistered"
         }
-
-
-def key_domain(chain_id: int, registry: str) -> Domain:
-    """Return the EIP-712 domain of the statements that a registry takes."""
-    return Domain(name="KeyRegistry", version="1", chain_id=chain_id, contract=registry)

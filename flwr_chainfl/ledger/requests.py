@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from flwr_chainfl.crypto import Domain, Signature
+from flwr_chainfl.crypto import Signature
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,13 +137,3 @@ class Result:
     def as_arguments(self) -> tuple[Any, ...]:
         """Return the contract's arguments, the calibration last."""
         return (list(self.participants), list(self.scores), list(self.qualities), self.calibration)
-
-
-def task_domain(chain_id: int, task: str) -> Domain:
-    """Return the EIP-712 domain of the statements that a task takes."""
-    return Domain(name="FederatedTask", version="1", chain_id=chain_id, contract=task)
-
-
-def address_order(address: str) -> int:
-    """Return an address as the number that the contract sorts by."""
-    return int(address, 16)

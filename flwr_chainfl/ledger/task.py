@@ -9,19 +9,11 @@ from typing import Any
 
 from eth_utils.address import to_checksum_address
 
-from flwr_chainfl.crypto import Domain, keccak256
+from flwr_chainfl.crypto import Domain, keccak256, task_domain
 from flwr_chainfl.errors import ParticipationError
 from flwr_chainfl.ledger.chain import Chain, Receipt
 from flwr_chainfl.ledger.contract import Contract
-from flwr_chainfl.ledger.requests import (
-    CommitRequest,
-    JoinRequest,
-    Result,
-    Reveal,
-    ScoreRequest,
-    SealRequest,
-    task_domain,
-)
+from flwr_chainfl.ledger.requests import CommitRequest, JoinRequest, Result, Reveal, ScoreRequest, SealRequest
 from flwr_chainfl.roles import Role
 
 NO_HASH = bytes(32)

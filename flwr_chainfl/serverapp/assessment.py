@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 from flwr.app import ArrayRecord, ConfigRecord, Message, RecordDict
 
-from flwr_chainfl.crypto import Signature, TypedData
+from flwr_chainfl.crypto import Signature, TypedData, address_order, task_domain
 from flwr_chainfl.errors import ReportError
 from flwr_chainfl.fixedpoint import WAD
-from flwr_chainfl.ledger import ScoreRequest, address_order, task_domain
+from flwr_chainfl.ledger import ScoreRequest
 from flwr_chainfl.messages import (
     TYPE_REVIEW,
     AssessmentTerms,

@@ -6,8 +6,9 @@ import logging
 from collections.abc import Sequence
 
 from flwr_chainfl.consensus import Standing
+from flwr_chainfl.crypto import address_order
 from flwr_chainfl.errors import ChainFLError
-from flwr_chainfl.ledger import ScoreRequest, SealRequest, address_order
+from flwr_chainfl.ledger import ScoreRequest, SealRequest
 from flwr_chainfl.roles import Role
 from flwr_chainfl.scoring import RoleReward
 from flwr_chainfl.serverapp.contribution import Contribution

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from flwr_chainfl.crypto import address_order
 from flwr_chainfl.errors import ReusedSaltError, SignatureError
-from flwr_chainfl.ledger import Result, address_order
+from flwr_chainfl.ledger import Result
 from flwr_chainfl.ledger.accounting import conservation
 from flwr_chainfl.record import RunRecord
 from flwr_chainfl.serverapp.relay import Relay

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from flwr.app import Message
 
-from flwr_chainfl.crypto import calibration_commitment, keccak256
+from flwr_chainfl.crypto import address_order, calibration_commitment, keccak256
 from flwr_chainfl.errors import ChainFLError
-from flwr_chainfl.ledger import NO_HASH, TaskStatus, address_order
+from flwr_chainfl.ledger import NO_HASH, TaskStatus
 from flwr_chainfl.messages import REPLY_RECORD
 from flwr_chainfl.roles import Everyone, Role, Rotation
 from flwr_chainfl.scoring import Alignment

@@ -7,9 +7,17 @@ from typing import TypeVar
 
 from flwr.app import ConfigRecord, Message
 
-from flwr_chainfl.crypto import Signature, TypedData, commitment, keccak256, payload_hash, recover
+from flwr_chainfl.crypto import (
+    Signature,
+    TypedData,
+    commitment,
+    keccak256,
+    payload_hash,
+    recover,
+    task_domain,
+)
 from flwr_chainfl.errors import CommitmentError, ReportError, SignatureError
-from flwr_chainfl.ledger import CommitRequest, JoinRequest, Reveal, task_domain
+from flwr_chainfl.ledger import CommitRequest, JoinRequest, Reveal
 from flwr_chainfl.messages import NUM_EXAMPLES, REFERENCE_NONE, REPLY_RECORD, RoundTerms, only_metrics
 from flwr_chainfl.storage import digest
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from flwr_chainfl.crypto import address_order
 from flwr_chainfl.errors import ChainFLError
-from flwr_chainfl.ledger import NO_HASH, ScoreRequest, address_order
+from flwr_chainfl.ledger import NO_HASH, ScoreRequest
 from flwr_chainfl.messages import REPLY_RECORD
 from flwr_chainfl.scoring import RoleReward
 from flwr_chainfl.serverapp.assessment import Assessment, assessment_message, read_marks

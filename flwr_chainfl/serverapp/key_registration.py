@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from flwr.app import ConfigRecord, Message, RecordDict
 
+from flwr_chainfl.crypto import address_order
 from flwr_chainfl.errors import ChainFLError
-from flwr_chainfl.ledger import KeyRequest, address_order
+from flwr_chainfl.ledger import KeyRequest
 from flwr_chainfl.messages import TYPE_KEY, write_terms
 from flwr_chainfl.serverapp.envelopes import Reader
 from flwr_chainfl.serverapp.round_state import RoundState

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+from flwr_chainfl.crypto import address_order
 from flwr_chainfl.errors import ContractError
 from flwr_chainfl.ledger import (
     NO_HASH,
@@ -24,7 +25,6 @@ from flwr_chainfl.ledger import (
     SealRequest,
     Task,
     TaskStatus,
-    address_order,
 )
 from flwr_chainfl.roster import Roster
 from flwr_chainfl.serverapp.averaging import Averaging

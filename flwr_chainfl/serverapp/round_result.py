@@ -6,7 +6,8 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from flwr_chainfl.ledger import NO_HASH, Result, address_order
+from flwr_chainfl.crypto import address_order
+from flwr_chainfl.ledger import NO_HASH, Result
 from flwr_chainfl.scoring import Weighting
 from flwr_chainfl.serverapp.contribution import Contribution
 from flwr_chainfl.serverapp.exchange import Aggregate

@@ -9,9 +9,9 @@ from typing import Any
 from flwr.app import ConfigRecord, Message, RecordDict
 
 from flwr_chainfl.consensus import Standing
-from flwr_chainfl.crypto import Signature, TypedData
+from flwr_chainfl.crypto import Signature, TypedData, task_domain
 from flwr_chainfl.errors import SealError
-from flwr_chainfl.ledger import ScoreRequest, SealRequest, task_domain
+from flwr_chainfl.ledger import ScoreRequest, SealRequest
 from flwr_chainfl.messages import TYPE_SEAL, RoundTerms, SealTerms, write_terms
 from flwr_chainfl.scoring import ProxyVote
 from flwr_chainfl.serverapp.contribution import Contribution, check_signed, read_field, read_record

@@ -6,8 +6,9 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from flwr_chainfl.crypto import address_order
 from flwr_chainfl.errors import ContractError
-from flwr_chainfl.ledger import Chain, Registry, Result, RoundStatus, Task, address_order
+from flwr_chainfl.ledger import Chain, Registry, Result, RoundStatus, Task
 from flwr_chainfl.serverapp.averaging import Averaging
 from flwr_chainfl.serverapp.calibration import Opening
 from flwr_chainfl.serverapp.transactions import BATCH, Transactions

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from flwr_chainfl.ledger import address_order
+from flwr_chainfl.crypto import address_order
 from flwr_chainfl.messages import TYPE_VOTE
 from flwr_chainfl.roles import Role
 

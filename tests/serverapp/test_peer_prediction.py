@@ -24,7 +24,7 @@ from flwr_chainfl import (
     Weights,
 )
 from flwr_chainfl.audit import audit
-from flwr_chainfl.crypto import Domain, TypedData, Wallet
+from flwr_chainfl.crypto import TypedData, Wallet, task_domain
 from flwr_chainfl.errors import ConfigError
 from flwr_chainfl.messages import RoundTerms, read_terms
 from tests.serverapp.federation import Net, federation, make_app, nodes_of, public_inputs, record_of, start
@@ -201,7 +201,7 @@ class Copier:
         if kind.startswith("train") and terms is not None:
             copied = self.seen[kind]["commitment"]
             wallet = Wallet.derived(terms.seed, f"participant {context.node_config['partition-id']}")
-            domain = Domain(name="FederatedTask", version="1", chain_id=terms.chain_id, contract=terms.task)
+            domain = task_domain(terms.chain_id, terms.task)
             statement = {"participant": wallet.address, "round": terms.round_number, "commitment": copied}
             reply.content["chainfl"]["commitment"] = copied
             reply.content["chainfl"]["signature"] = wallet.sign(
