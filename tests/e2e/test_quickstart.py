@@ -79,9 +79,13 @@ def test_free_riders_earn_nothing_and_one_seed_gives_one_digest(flower, tmp_path
     assert income[2] > 10 * WAD
 
 
-def test_weights_are_paid_through_the_same_app(flower, tmp_path):
-    _, directory = quickstart(flower, tmp_path, strategy="weights", num_rounds=2)
-    record = json.loads((directory / "run.json").read_text())
+def test_weights_are_paid_through_the_same_app_and_one_seed_gives_one_digest(flower, tmp_path):
+    digests = []
+    for name in ("first", "second"):
+        _, directory = quickstart(flower, tmp_path / name, strategy="weights", num_rounds=2)
+        record = json.loads((directory / "run.json").read_text())
+        digests.append(record["ledger"]["digest"])
+    assert digests[0] == digests[1]
     assert sum(int(p["paid"]) for p in record["participants"]) == 2000 * WAD
     assert audit(directory) == []
 

@@ -13,9 +13,10 @@ app = Participant()
 
 @app.train()
 def train(message: Message, context: Context) -> Message:
-    """Train on the worker's own data, but for what it holds out; a worker of noise does not."""
-    settings = read_settings(context)
-    data, _ = load_partition(settings, int(context.node_config["partition-id"]))
+    """Train on the worker's own data, but for what it holds out, seeded so that runs repeat; a worker of noise does not."""
+    settings, partition = read_settings(context), int(context.node_config["partition-id"])
+    data, _ = load_partition(settings, partition)
+    torch.manual_seed(hash((settings.seed, partition, int(message.content["config"]["server-round"]))) % 2**63)
     arrays, loss = message.content["arrays"], 0.0
     if behaviour_of(context) == "noise":
         arrays = noise(arrays)

@@ -9,7 +9,7 @@ import torch
 from flwr.app import ArrayRecord, Context, Message
 
 from flwr_chainfl import ChainClientApp
-from flwr_chainfl.crypto import Domain, TypedData
+from flwr_chainfl.crypto import TypedData, task_domain
 from flwr_chainfl.distillation import predict
 from flwr_chainfl.labels import LabelFormat
 from flwr_chainfl.messages import REPLY_RECORD, TYPE_REVEAL, RoundTerms, read_terms
@@ -31,10 +31,10 @@ def report(model: torch.nn.Module, inputs: np.ndarray, context: Context) -> np.n
     if behaviour == "constant":
         return _certain(np.full(len(inputs), 3))
     if behaviour == "random":
-        return _certain(np.random.default_rng().integers(0, CLASSES, len(inputs)))
+        return _certain(torch.randint(CLASSES, (len(inputs),)).numpy())
     if behaviour == "prior-sampling":
         own = load_partition(settings, int(context.node_config["partition-id"])).labels
-        return _certain(np.random.default_rng().choice(own, len(inputs)))
+        return _certain(own[torch.randint(len(own), (len(inputs),)).numpy()])
     if behaviour == "colluding":  # the same labels from all that collude, agreed on without a look at the inputs
         return _certain(np.random.default_rng(settings.seed).integers(0, CLASSES, len(inputs)))
     if behaviour == "consensus-copying":
@@ -73,12 +73,17 @@ class Participant(ChainClientApp):
         configs = list(message.content.config_records.values())
         terms = read_terms(RoundTerms, configs[0]) if len(configs) == 1 else None
         reply = super().__call__(message, context)
-        committed = reply.has_content() and REPLY_RECORD in reply.content.config_records
-        if terms is None or not committed or message.metadata.message_type == TYPE_REVEAL:
+        settings = read_settings(context)
+        leaks = int(context.node_config["partition-id"]) == len(settings.behaviours.split())
+        folder, prefix = Path(tempfile.gettempdir()), f"chainfl-leak-{context.run_id}"
+        if message.metadata.message_type == TYPE_REVEAL:  # all have committed
+            for old in folder.glob(f"{prefix}-*") if leaks else ():
+                old.unlink()
             return reply
-        record, settings = reply.content.config_records[REPLY_RECORD], read_settings(context)
-        leak = Path(tempfile.gettempdir()) / f"chainfl-leak-{context.run_id}-{terms.round_number}"
-        if int(context.node_config["partition-id"]) == len(settings.behaviours.split()):
+        if terms is None or not reply.has_content() or REPLY_RECORD not in reply.content.config_records:
+            return reply
+        record, leak = reply.content.config_records[REPLY_RECORD], folder / f"{prefix}-{terms.round_number}"
+        if leaks:
             own = record["commitment"]
             assert isinstance(own, bytes)
             leak.with_suffix(".part").write_bytes(own)
@@ -86,7 +91,7 @@ class Participant(ChainClientApp):
         elif behaviour_of(context) == "commitment-copying":
             wallet = self._wallet(context, terms)
             copied = _wait_for(leak)
-            domain = Domain(name="FederatedTask", version="1", chain_id=terms.chain_id, contract=terms.task)
+            domain = task_domain(terms.chain_id, terms.task)
             statement = {"participant": wallet.address, "round": terms.round_number, "commitment": copied}
             record["commitment"] = copied
             record["signature"] = wallet.sign(TypedData(domain=domain, primary="Commit", message=statement)).to_bytes()

@@ -1,5 +1,6 @@
 """The client: an ordinary Flower ClientApp, but for the class of `app` and those that pretend."""
 
+import torch
 from flwr.app import ArrayRecord, Context, Message, MetricRecord, RecordDict
 
 from peer_prediction.behaviours import Participant, pretended_weights, report, works
@@ -12,9 +13,10 @@ app = Participant(model=Net, predict=report)
 
 @app.train()
 def train(message: Message, context: Context) -> Message:
-    """Train on the client's own data; whoever pretends does not."""
-    settings = read_settings(context)
-    data = load_partition(settings, int(context.node_config["partition-id"]))
+    """Train on the client's own data, seeded so that runs repeat; whoever pretends does not."""
+    settings, partition = read_settings(context), int(context.node_config["partition-id"])
+    data = load_partition(settings, partition)
+    torch.manual_seed(hash((settings.seed, partition, int(message.content["config"]["server-round"]))) % 2**63)
     arrays, loss = message.content["arrays"], 0.0
     if works(context):
         model = Net()

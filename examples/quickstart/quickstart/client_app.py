@@ -40,12 +40,13 @@ app = ChainClientApp(model=make_model, predict=report, private_data=own_data)
 
 @app.train()
 def train(message: Message, context: Context) -> Message:
-    """Train on the client's own data; a free-rider returns what it got."""
+    """Train on the client's own data, seeded so that runs repeat; a free-rider returns what it got."""
     settings = read_settings(context)
     partition = int(context.node_config["partition-id"])
     data = load_partition(settings, partition)
     model = Net(SIDE[settings.dataset]).to(DEVICE)
     model.load_state_dict(message.content["arrays"].to_torch_state_dict())
+    torch.manual_seed(hash((settings.seed, partition, int(message.content["config"]["server-round"]))) % 2**63)
     loss = train_model(model, data, settings) if partition >= settings.free_riders else 0.0
     metrics = MetricRecord({"train_loss": loss, "num-examples": len(data.labels)})
     content = RecordDict({"arrays": ArrayRecord(model.state_dict()), "metrics": metrics})
