@@ -34,13 +34,23 @@ class Contract:
         except ContractError as error:
             raise self._explained(function, error) from error
 
-    def view(self, function: str, *arguments: Any) -> tuple[Any, ...]:
-        """Return a call's results; raises ContractError, with the name of the contract's error, when it is refused."""
+    def view(self, function: str, *arguments: Any, block: int | None = None) -> tuple[Any, ...]:
+        """Return a call's results; raises ContractError, with the name of the contract's error, when it is refused.
+
+        block: in whose state; the newest when left out
+        """
+        return self.views(function, [arguments], block=block)[0]
+
+    def views(
+        self, function: str, calls: Iterable[tuple[Any, ...]], *, block: int | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Return the results of one function for each of several arguments, in few requests; raises as `view` does."""
+        data = [self.abi.encode_call(function, arguments) for arguments in calls]
         try:
-            data = self._chain.call(self._address, self.abi.encode_call(function, arguments))
+            found = self._chain.call_many(self._address, data, block=block)
         except ContractError as error:
             raise self._explained(function, error) from error
-        return self.abi.decode_result(function, data)
+        return [self.abi.decode_result(function, one) for one in found]
 
     def decoded(self, events: Iterable[Event]) -> Iterator[tuple[Event, str, dict[str, Any]]]:
         """Yield the contract's own among some events, each with its name and its arguments."""

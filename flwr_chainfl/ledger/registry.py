@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 from eth_utils.address import to_checksum_address
 
@@ -26,18 +26,24 @@ class Registry:
 
     def is_recorder(self, task: str) -> bool:
         """Say whether a task may enter what its participants did."""
-        return bool(self._view("isRecorder", task)[0])
+        return bool(self._contract.view("isRecorder", task)[0])
 
-    def reputation(self, participant: str, *, block: int | None = None) -> int:
-        """Return a participant's reputation, WAD; 0.35 for one that nothing is known of.
+    def reputation(self, participant: str) -> int:
+        """Return a participant's reputation, WAD; 0.35 for one that nothing is known of."""
+        return self.reputations([participant])[participant]
+
+    def reputations(self, participants: Sequence[str], *, block: int | None = None) -> dict[str, int]:
+        """Return participants' reputations by address, as `reputation` does.
 
         block: as of which block; the newest when left out
         """
-        return int(self._view("reputationOf", participant, block=block)[0])
+        found = self._contract.views("reputationOf", [(one,) for one in participants], block=block)
+        return {one: int(values[0]) for one, values in zip(participants, found, strict=True)}
 
-    def rounds_known(self, participant: str) -> int:
-        """Return of how many rounds a participant's qualities are known, up to 5."""
-        return int(self._view("opinionOf", participant)[0][-1])
+    def rounds_known(self, participants: Sequence[str]) -> dict[str, int]:
+        """Return, by address, of how many rounds participants' qualities are known, up to 5."""
+        found = self._contract.views("opinionOf", [(one,) for one in participants])
+        return {one: int(values[0][-1]) for one, values in zip(participants, found, strict=True)}
 
     def updates(self) -> list[tuple[int, str, int]]:
         """Return all changes in order: block, participant, new reputation (WAD)."""
@@ -46,7 +52,3 @@ class Registry:
             for event, name, a in self._contract.decoded(self.chain.events(self.address, from_block=0))
             if name == "ReputationUpdated"
         ]
-
-    def _view(self, function: str, *arguments: Any, block: int | None = None) -> tuple[Any, ...]:
-        data = self.chain.call(self.address, self._contract.abi.encode_call(function, arguments), block=block)
-        return self._contract.abi.decode_result(function, data)

@@ -432,7 +432,12 @@ class Task:
 
     def member(self, participant: str) -> Member:
         """Return a participant's record."""
-        return Member(*self._contract.view("memberOf", participant)[0])
+        return self.memberships([participant])[participant]
+
+    def memberships(self, participants: Sequence[str]) -> dict[str, Member]:
+        """Return participants' records by address; their position is 0 where they have left or never were."""
+        found = self._contract.views("memberOf", [(one,) for one in participants])
+        return {one: Member(*values[0]) for one, values in zip(participants, found, strict=True)}
 
     def round(self, number: int) -> Round:
         """Return a round's record."""

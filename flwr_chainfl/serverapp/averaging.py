@@ -43,7 +43,7 @@ class Averaging:
         return VectorSet(
             seed=self._task.seed(round_number),
             reports=[reports.get(one, b"") for one in participants],
-            declared=[self._task.member(one).samples for one in participants],
+            declared=[member.samples for member in self._task.memberships(participants).values()],
         )
 
     def compute(

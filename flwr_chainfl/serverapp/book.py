@@ -145,7 +145,7 @@ class Book:
         """Write run.json; `digest` reads the whole history of the task for its hash."""
         data = self.record.data
         block = relay.ledger.chain.height()
-        reputations = relay.reputations(list(self._members), block=block)
+        reputations, stakes = relay.reputations(list(self._members), block=block), relay.stakes(list(self._members))
         data["rounds"] = [log.as_dict() for log in self._rounds]
         history = relay.history(whole=digest)
         proven: Counter[str] = Counter()
@@ -161,7 +161,7 @@ class Book:
                 "score": mean_text(member.scores),
                 "paid": str(member.paid),
                 "slashed": str(member.slashed + proven[address]),
-                "stake": str(relay.staked(address)),
+                "stake": str(stakes[address]),
                 "reputation": _text(reputations.get(address)),
             }
             for address, member in sorted(self._members.items(), key=lambda item: address_order(item[0]))

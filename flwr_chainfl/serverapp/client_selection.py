@@ -47,12 +47,13 @@ class ClientSelection:
         if self.selector is None:
             return messages
         nodes = {message.metadata.dst_node_id: book.address(message.metadata.dst_node_id) for message in messages}
-        registry = relay.registry
-        assert registry is not None
+        assert relay.registry is not None
+        known = [address for address in nodes.values() if address is not None]
+        reputations, rounds = relay.registry.reputations(known), relay.registry.rounds_known(known)
         out = self.selector.excluded(
             list(nodes),
             {
-                node: Repute(registry.reputation(address), registry.rounds_known(address))
+                node: Repute(reputations[address], rounds[address])
                 for node, address in nodes.items()
                 if address is not None
             },

@@ -16,7 +16,6 @@ from flwr_chainfl.ledger import (
     KeyRequest,
     Keys,
     Ledger,
-    Member,
     Randomness,
     Registry,
     Result,
@@ -77,12 +76,12 @@ class Relay:
         """Return the task's events: all of them from the chain, or those of this relay's own transactions."""
         return self.task.events() if whole else self._transactions.events
 
-    def staked(self, participant: str) -> int:
-        """Return what is left of a participant's stake, token units; after it left or withdrew, what was left then."""
+    def stakes(self, participants: Sequence[str]) -> dict[str, int]:
+        """Return what is left of participants' stakes, token units; after one left or withdrew, what was left then."""
         if self.task.status != TaskStatus.COMPLETED:
-            member = self.task.member(participant)
-            self._stakes[participant] = member.stake if member.position else self._stake_at_leaving(participant)
-        return self._stakes.get(participant, 0)
+            for one, member in self.task.memberships(participants).items():
+                self._stakes[one] = member.stake if member.position else self._stake_at_leaving(one)
+        return {one: self._stakes.get(one, 0) for one in participants}
 
     def _stake_at_leaving(self, participant: str) -> int:
         left = (a for name, a in reversed(self.task.events()) if name == "ParticipantLeft")
@@ -119,7 +118,7 @@ class Relay:
         """
         if self.registry is None:
             return {}
-        return {participant: self.registry.reputation(participant, block=block) for participant in participants}
+        return self.registry.reputations(participants, block=block)
 
     def excluded(self) -> set[str]:
         """Return the members that their strikes have excluded, and that have not left and joined again."""
@@ -130,13 +129,9 @@ class Relay:
             roster.take(name, arguments)
         return roster.excluded
 
-    def memberships(self, participants: Sequence[str]) -> dict[str, Member]:
-        """Return the ledger's records of participants, by address; their position is 0 where they have left."""
-        return {participant: self.task.member(participant) for participant in participants}
-
     def left(self, participants: Sequence[str]) -> set[str]:
         """Return those of some former or present members that have left by themselves."""
-        return {one for one, member in self.memberships(participants).items() if member.position == 0}
+        return {one for one, member in self.task.memberships(participants).items() if member.position == 0}
 
     def open_round(self, participants: Sequence[str], *, calibration: bytes = NO_HASH) -> set[str]:
         """Open the ledger's next round for the participants that contribute, all of which must be active members.
@@ -144,7 +139,7 @@ class Relay:
         calibration: commitment to the calibration items
         returns: those that are active members no more; where there are any, the round was not opened
         """
-        positions = {one: member.position for one, member in self.memberships(participants).items()}
+        positions = {one: member.position for one, member in self.task.memberships(participants).items()}
         if gone := {one for one, position in positions.items() if position == 0}:
             return gone
         try:
@@ -306,8 +301,7 @@ class Relay:
 
     def close(self) -> None:
         """Complete the task and send everybody what is theirs."""
-        for participant in self.task.members():
-            self.staked(participant)
+        self.stakes(self.task.members())
         if self.task.status in (TaskStatus.OPEN, TaskStatus.RUNNING):
             self._transactions.count("completeTask", self.task.complete())
         owners = [*sorted(self.task.members(), key=address_order), self.task.requester]

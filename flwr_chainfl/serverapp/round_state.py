@@ -54,5 +54,5 @@ class RoundState:
 
     def learn_samples(self, addresses: Sequence[str]) -> None:
         """Take from the ledger what those declare that cannot leave before this round is final."""
-        for address, member in self.relay.memberships(addresses).items():
+        for address, member in self.relay.task.memberships(addresses).items():
             self.book.declare(address, member.samples)

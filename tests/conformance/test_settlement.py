@@ -131,13 +131,13 @@ def test_a_paid_round_enters_the_registry_once_as_python_computes_it(ledger: Led
     with pytest.raises(ContractError, match="PostingMismatch"):
         federation.task.record_reputation(1, replace(result, qualities=(0, *result.qualities[1:])), count=9)
     federation.task.record_reputation(1, result, count=3)
-    assert [registry.rounds_known(address) for address in federation.addresses] == [1, 1, 1, 0, 0]
+    assert list(registry.rounds_known(federation.addresses).values()) == [1, 1, 1, 0, 0]
     federation.task.record_reputation(1, result, count=9)
     expected = [
         reputation(record(None, task=1, round_number=1, score=score, quality=quality))
         for score, quality in zip(result.scores, result.qualities, strict=True)
     ]
-    assert [registry.reputation(address) for address in federation.addresses] == expected
+    assert list(registry.reputations(federation.addresses).values()) == expected
     assert [(participant, value) for _, participant, value in registry.updates()] == list(
         zip(federation.addresses, expected, strict=True)
     )
