@@ -190,14 +190,18 @@ class RpcChain(Chain):
                 f"the node at {url} is of chain {found}, not {chain_id}; correct the address or the chain id"
             )
         super().__init__(web3, wallet, url)
+        self._takes_batches = True
         client = str(web3.client_version).lower()
         self.is_development = "anvil" in client or "hardhat" in client or self.chain_id in (1337, 31337)
 
     def call_many(self, to: str, data: Sequence[bytes], *, block: int | None = None) -> list[bytes]:
         """Return the results of several calls, in order, in one request for each `_CALLS_A_REQUEST`.
 
-        A node that takes no batches is asked one by one, and so is one that refuses a call, since that names the reason.
+        A node that refuses a batch is asked one by one, which names the reason. If all is well then, it takes no batches, and
+        is sent none again.
         """
+        if not self._takes_batches or len(data) == 1:
+            return super().call_many(to, data, block=block)
         results: list[bytes] = []
         for start in range(0, len(data), _CALLS_A_REQUEST):
             asked = data[start : start + _CALLS_A_REQUEST]
@@ -206,8 +210,11 @@ class RpcChain(Chain):
                     for one in asked:
                         batch.add(self.web3.eth.call(self._request(to, one), "latest" if block is None else block))
                     found = [bytes(cast(Any, result)) for result in batch.execute()]
-            except (ContractLogicError, TypeError, ValueError, Web3Exception):
+            except (ContractLogicError, TypeError, ValueError, Web3Exception) as error:
                 found = super().call_many(to, asked, block=block)
+                self._takes_batches = False
+                log.info("The node at %s takes no batches of requests (%s); it is asked one by one", self.url, error)
+                return results + found + super().call_many(to, data[start + len(asked) :], block=block)
             results.extend(found)
         return results
 

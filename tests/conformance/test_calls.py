@@ -42,18 +42,26 @@ def test_many_calls_to_a_node_are_few_requests(anvil_ledger: Ledger, monkeypatch
     assert requests == [100, 100, 1]
 
 
-def test_a_node_that_takes_no_batches_is_asked_one_by_one(anvil_ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_node_that_takes_no_batches_is_asked_one_by_one_from_then_on(
+    anvil_ledger: Ledger, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="flwr")
     federation = _federation(anvil_ledger)
+    monkeypatch.setattr(anvil_ledger.chain, "_takes_batches", True)
     session = anvil_ledger.chain.web3.provider._request_session_manager
-    post = session.make_post_request
+    post, batches = session.make_post_request, []
 
     def without_batches(url, data, **options):
         if isinstance(json.loads(data), list):
+            batches.append(data)
             return b'{"jsonrpc": "2.0", "id": null, "error": {"code": -32600, "message": "batches are off"}}'
         return post(url, data, **options)
 
     monkeypatch.setattr(session, "make_post_request", without_batches)
-    assert [member.position for member in federation.task.memberships(federation.addresses).values()] == [0, 0, 0]
+    for _ in range(2):
+        assert [member.position for member in federation.task.memberships(federation.addresses).values()] == [0, 0, 0]
+    assert len(batches) == 1
+    assert "takes no batches of requests" in caplog.text
 
 
 def test_a_refusal_among_many_calls_is_named(ledger: Ledger) -> None:
